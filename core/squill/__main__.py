@@ -1,0 +1,7 @@
+"""``python -m squill``."""
+
+import sys
+
+from squill.cli import main
+
+sys.exit(main())

@@ -1,0 +1,68 @@
+"""The ``squill`` command: finds the subcommand's entry point and runs it, nothing else.
+
+Each process package contributes its subcommands through the entry-point group
+``squill.commands``; only the one that is called is imported.
+"""
+
+from __future__ import annotations
+
+import sys
+from importlib.metadata import EntryPoint, entry_points
+from typing import TYPE_CHECKING
+
+from squill import __version__
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    Command = Callable[[Sequence[str]], int]
+
+GROUP = "squill.commands"
+USAGE_ERROR = 2
+
+SUMMARIES = {
+    "ask": "write SQL for a question",
+    "daemon": "run, start, stop and inspect the model's process",
+    "lsp": "run the language server on standard input and output",
+    "pretrain": "train the embedded model from scratch",
+}
+
+
+def commands() -> dict[str, EntryPoint]:
+    """All subcommands by name; imports none of them."""
+    return {point.name: point for point in entry_points(group=GROUP)}
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs one subcommand and returns its exit code."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    if not arguments or arguments[0] in ("-h", "--help", "help"):
+        print(_help())
+        return 0 if arguments else USAGE_ERROR
+    if arguments[0] in ("-V", "--version"):
+        print(f"squill {__version__}")
+        return 0
+    point = commands().get(arguments[0])
+    if point is None:
+        print(f"squill: there is no command {arguments[0]!r}.\n\n{_help()}", file=sys.stderr)
+        return USAGE_ERROR
+    command: Command = point.load()
+    try:
+        return command(arguments[1:])
+    except KeyboardInterrupt:
+        return 130
+
+
+def _help() -> str:
+    lines = [f"  {name:<10}{SUMMARIES.get(name, '')}".rstrip() for name in sorted(commands())]
+    return "\n".join(
+        [
+            "usage: squill COMMAND [OPTIONS]",
+            "",
+            "Writes SQL from plain language, on your own machine.",
+            "",
+            *lines,
+            "",
+            "`squill COMMAND --help` tells more of each; `squill --version` the version.",
+        ]
+    )

@@ -1,0 +1,54 @@
+"""The plain form inside a model's own chat template, applied exactly once."""
+
+from __future__ import annotations
+
+from itertools import takewhile
+from typing import TYPE_CHECKING
+
+from squill.prompt.plain import PlainFormat, first_statement, render_tables
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from squill.prompt.base import ChatTemplate, Example
+    from squill.schema import Schema
+
+_DIALECT_NAMES = {"tsql": "T-SQL", "sqlite": "SQLite", "postgres": "PostgreSQL", "mysql": "MySQL"}
+
+
+class ChatFormat:
+    """For instruct models. The template writes the start token, so the tokenizer must not."""
+
+    id = "chat-1"
+    dialect = ""
+    adds_special_tokens = False
+    stops: tuple[str, ...] = ("\nQ:", "\n```")
+
+    def __init__(self, template: ChatTemplate) -> None:
+        self._template = template
+        self._plain = PlainFormat()
+
+    def prefix(self, schema: Schema) -> str:
+        """The common start of two prompts on ``schema`` (the template's own head included)."""
+        pairs = zip(self.prompt(schema, "a"), self.prompt(schema, "b"), strict=False)
+        return "".join(a for a, _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
+
+    def prompt(self, schema: Schema, question: str, examples: Sequence[Example] = ()) -> str:
+        dialect = _DIALECT_NAMES.get(schema.dialect, schema.dialect)
+        task = f"Write one {dialect} query. Answer with the query alone.\n"
+        content = task + render_tables(schema) + f"Q: {' '.join(question.split())}\nA:"
+        messages = [
+            message
+            for example in examples
+            for message in (
+                {"role": "user", "content": f"Q: {example.question}\nA:"},
+                {"role": "assistant", "content": example.sql},
+            )
+        ]
+        return self._template([*messages, {"role": "user", "content": content}])
+
+    def target(self, sql: str, schema: Schema, question: str) -> str:
+        return self._plain.target(sql, schema, question).lstrip()
+
+    def sql(self, target: str, schema: Schema, question: str) -> str:
+        return first_statement(target)

@@ -1,0 +1,62 @@
+"""Which format a model uses."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+from squill.errors import ModelUnsupportedError
+from squill.prompt.chat import ChatFormat
+from squill.prompt.plain import PlainFormat
+from squill.prompt.slots import SlotsFormat
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from squill.prompt.base import ChatTemplate, PromptFormat
+
+MANIFEST = "squill.json"
+"""In a model folder, names the format that the model was trained with."""
+
+
+def format_by_id(identifier: str, chat_template: ChatTemplate | None = None) -> PromptFormat:
+    """The format of that id.
+
+    Raises:
+        ModelUnsupportedError: unknown id, or a chat format without a chat template.
+    """
+    if identifier == ChatFormat.id:
+        if chat_template is None:
+            raise ModelUnsupportedError(
+                "The model is marked as a chat model but its tokenizer has no chat template; "
+                'set "prompt_format" in its squill.json to "plain-1".'
+            )
+        return ChatFormat(chat_template)
+    formats: dict[str, type[PlainFormat] | type[SlotsFormat]] = {
+        PlainFormat.id: PlainFormat,
+        SlotsFormat.id: SlotsFormat,
+    }
+    if identifier not in formats:
+        raise ModelUnsupportedError(
+            f"Prompt format {identifier!r} is unknown to this version of Squill "
+            f"(known: {', '.join([*formats, ChatFormat.id])}); update Squill or the model."
+        )
+    return formats[identifier]()
+
+
+def format_for_model(folder: Path, chat_template: ChatTemplate | None) -> PromptFormat:
+    """The format that the model's manifest names, else chat where there is a template, else plain.
+
+    Raises:
+        ModelUnsupportedError: the manifest cannot be read or names an unknown format.
+    """
+    manifest = folder / MANIFEST
+    if not manifest.exists():
+        return ChatFormat(chat_template) if chat_template else PlainFormat()
+    try:
+        identifier = json.loads(manifest.read_text(encoding="utf-8"))["prompt_format"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ModelUnsupportedError(
+            f'{manifest} must be JSON with a "prompt_format" ({error!r}); correct or remove it.'
+        ) from error
+    return format_by_id(str(identifier), chat_template)

@@ -1,0 +1,73 @@
+"""The WikiSQL recipe's form: ``table: …``, ``columns: …``, ``Q: …``, ``A:``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from squill.errors import NoValidAnswerError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from squill.prompt.base import Example
+    from squill.schema import Column, Schema, Table
+
+
+class PlainFormat:
+    """Plain text for base models; several tables, types and foreign keys extend the recipe."""
+
+    id = "plain-1"
+    dialect = ""
+    adds_special_tokens = True
+    stops: tuple[str, ...] = ("\nQ:", "\n\n")
+
+    def prefix(self, schema: Schema) -> str:
+        return render_tables(schema)
+
+    def prompt(self, schema: Schema, question: str, examples: Sequence[Example] = ()) -> str:
+        shown = "".join(f"Q: {_line(e.question)}\nA: {_line(e.sql)}\n" for e in examples)
+        return f"{render_tables(schema)}{shown}Q: {_line(question)}\nA:"
+
+    def target(self, sql: str, schema: Schema, question: str) -> str:
+        return f" {_line(sql)}"
+
+    def sql(self, target: str, schema: Schema, question: str) -> str:
+        return first_statement(target)
+
+
+def render_tables(schema: Schema) -> str:
+    return "".join(_render_table(table) for table in schema.tables)
+
+
+def _render_table(table: Table) -> str:
+    columns = ", ".join(_render_column(c) for c in table.columns)
+    lines = [f"table: {_line(table.qualified_name)}", f"columns: {columns}"]
+    for key in table.foreign_keys:
+        referred = f"({', '.join(key.referenced_columns)})" if key.referenced_columns else ""
+        lines.append(_line(f"foreign key: {', '.join(key.columns)} -> {key.table}{referred}"))
+    return "".join(f"{line}\n" for line in lines)
+
+
+def _render_column(column: Column) -> str:
+    return _line(f"{column.name} {column.type}")
+
+
+def _line(text: str) -> str:
+    """One line: a name or a question with a line break in it cannot pose as another field."""
+    return " ".join(text.split())
+
+
+def first_statement(text: str) -> str:
+    """The statement at the start of a model's text, without what it wrote behind it.
+
+    Raises:
+        NoValidAnswerError: there is none.
+    """
+    body = text.strip()
+    if body.startswith("```"):
+        body = body.partition("\n")[2].partition("```")[0].strip()
+    body = body.split("\nQ:")[0].split("\n\n")[0].strip()
+    statement = body.rstrip().removesuffix(";").rstrip()
+    if not statement:
+        raise NoValidAnswerError("The model wrote nothing.")
+    return statement

@@ -1,0 +1,122 @@
+"""The slot format as a `squill.prompt.PromptFormat`."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from squill.prompt.pruning import fits
+from squill.prompt.slots.linking import word_links
+from squill.prompt.slots.numbering import Numbering, number
+from squill.prompt.slots.spelling import to_sql
+from squill.prompt.slots.target import to_target
+from squill.prompt.slots.vocabulary import (
+    ANSWER,
+    FOREIGN_KEY,
+    MAX_COLUMNS,
+    MAX_TABLES,
+    PRIMARY_KEY,
+    QUESTION,
+    column_token,
+    table_token,
+    word_token,
+)
+from squill.prompt.words import identifier_words
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from squill.prompt.base import Example
+    from squill.schema import Column, Schema, Table
+
+_TYPES = (
+    (re.compile(r"BOOL", re.IGNORECASE), "<bool>"),
+    (re.compile(r"DATE|TIME", re.IGNORECASE), "<date>"),
+    (re.compile(r"INT|REAL|FLOA|DOUB|NUM|DEC|SERIAL|MONEY", re.IGNORECASE), "<num>"),
+    (re.compile(r"CHAR|TEXT|CLOB|STRING|ENUM|UUID", re.IGNORECASE), "<text>"),
+)
+
+
+class SlotsFormat:
+    """``<t1> students<c1> name<text>…<q><w1> age<c2><w2> of…<a>``, answered by
+    ``SELECT <c2> FROM <t1> WHERE <c1> = '<w3><w4>'``.
+
+    A slot behind a question's word says that the word names it (`squill.prompt.slots.linking`).
+    A pair of word slots is the question's text from the first to the last of them. A column
+    belongs to the nearest FROM clause that names its table; a table that appears twice in one has
+    aliases ``<a1>``, ``<a2>``. Names that the statement itself makes are spelled in double quotes.
+    """
+
+    id = "slots-1"
+    dialect = "sqlite"
+    adds_special_tokens = False
+    stops: tuple[str, ...] = ()
+
+    def prefix(self, schema: Schema) -> str:
+        whole = fits(schema, max_tables=MAX_TABLES, max_columns=MAX_COLUMNS)
+        return render_schema(number(schema, "")) if whole else ""
+
+    def prompt(self, schema: Schema, question: str, examples: Sequence[Example] = ()) -> str:
+        """``examples`` are left out: the embedded model learns from adapters, not in context."""
+        return render(number(schema, question))
+
+    def target(self, sql: str, schema: Schema, question: str) -> str:
+        numbering = number(schema, question)
+        return to_target(sql, numbering, read=schema.dialect, write=self.dialect)
+
+    def sql(self, target: str, schema: Schema, question: str) -> str:
+        numbering = number(schema, question)
+        return to_sql(target, numbering, read=self.dialect, write=schema.dialect)
+
+
+def render(numbering: Numbering) -> str:
+    """The whole prompt of a numbering."""
+    linked = zip(numbering.words, word_links(numbering), strict=True)
+    words = "".join(
+        f"{word_token(numbering.first_word + i)} {word.text.lower()}{links}"
+        for i, (word, links) in enumerate(linked)
+    )
+    return f"{render_schema(numbering)}{QUESTION}{words}{ANSWER}"
+
+
+def render_schema(numbering: Numbering) -> str:
+    parts = []
+    column_number = numbering.first_column
+    for index, table in enumerate(numbering.schema.tables):
+        parts.append(table_token(numbering.first_table + index) + _name(table.name))
+        for column in table.columns:
+            parts.append(column_token(column_number) + _name(column.name))
+            parts.append(_type_marker(column) + _keys(table, column, numbering))
+            column_number += 1
+    return "".join(parts)
+
+
+def _name(name: str) -> str:
+    return "".join(f" {word}" for word in identifier_words(name))
+
+
+def _type_marker(column: Column) -> str:
+    return next((mark for pattern, mark in _TYPES if pattern.search(column.type)), "")
+
+
+def _keys(table: Table, column: Column, numbering: Numbering) -> str:
+    text = PRIMARY_KEY if column.primary_key else ""
+    for key in table.foreign_keys:
+        names = [name.casefold() for name in key.columns]
+        if column.name.casefold() not in names:
+            continue
+        referred = _referred_column(key.table, key.referenced_columns, names, column, numbering)
+        if referred is not None:
+            text += FOREIGN_KEY + column_token(referred)
+    return text
+
+
+def _referred_column(
+    name: str, columns: tuple[str, ...], own: list[str], column: Column, numbering: Numbering
+) -> int | None:
+    table = numbering.schema.table(name)
+    if table is None:
+        return None
+    referred = columns or tuple(c.name for c in table.columns if c.primary_key)
+    index = own.index(column.name.casefold())
+    return numbering.column_number(table, referred[index]) if index < len(referred) else None

@@ -1,0 +1,82 @@
+"""Which words of a question name a table or a column: links that stand in the prompt.
+
+A model of a few million parameters finds it hard to compare spellings but easy to follow a link.
+The idea is schema linking by name matching (RAT-SQL: Wang et al., 2020, arXiv:1911.04942).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from squill.prompt.slots.vocabulary import PARTIAL, column_token, table_token
+from squill.prompt.words import identifier_words, stem
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from squill.prompt.slots.numbering import Numbering
+
+_LONGEST_NAME = 6
+_MOST_LINKS = 4
+_KEY_LENGTH = 6  # letters that are compared: "elected" and "election" are alike, so to speak
+_COMMON_TEXT = """
+the and for are was were what which who how many much does did has have had with from that this
+there their all each any not than more less most least when where show list find give you him
+her his its she they into over under per out one two
+"""
+_COMMON = frozenset(_COMMON_TEXT.split())
+
+
+def word_links(numbering: Numbering) -> list[str]:
+    """For each word of the question, the links that follow it (mostly none).
+
+    A run of words (signs between them aside) that is a whole name gets that name's token behind
+    its last word; other words get ``PARTIAL`` and the tokens of the names that they are part of.
+    """
+    names = list(_names(numbering))
+    links = [""] * len(numbering.words)
+    spelled = [i for i, word in enumerate(numbering.words) if word.text.isalnum()]
+    keys = [_key(numbering.words[i].text) for i in spelled]
+    covered: set[int] = set()
+    for start, end, tokens in _whole_names(keys, names):
+        if covered.isdisjoint(range(start, end)):
+            covered.update(range(start, end))
+            links[spelled[end - 1]] = "".join(tokens[:_MOST_LINKS])
+    for position, index in enumerate(spelled):
+        if position not in covered and _tells(numbering.words[index].text):
+            tokens = [token for name, token in names if keys[position] in name]
+            if 0 < len(tokens) <= _MOST_LINKS:
+                links[index] = PARTIAL + "".join(tokens)
+    return links
+
+
+def _tells(word: str) -> bool:
+    return len(word) > 2 and word.lower() not in _COMMON
+
+
+def _key(word: str) -> str:
+    return stem(word.lower())[:_KEY_LENGTH]
+
+
+def _names(numbering: Numbering) -> Iterator[tuple[tuple[str, ...], str]]:
+    """Every name in the prompt as keys, with its token: columns first, then tables."""
+    for index, (_, column) in enumerate(numbering.columns):
+        keys = tuple(_key(word) for word in identifier_words(column.name))
+        yield keys, column_token(numbering.first_column + index)
+    for index, table in enumerate(numbering.schema.tables):
+        keys = tuple(_key(word) for word in identifier_words(table.name))
+        yield keys, table_token(numbering.first_table + index)
+
+
+def _whole_names(
+    keys: Sequence[str], names: Sequence[tuple[tuple[str, ...], str]]
+) -> Iterator[tuple[int, int, list[str]]]:
+    """Runs of words that are whole names, longest first: start, end and the names' tokens."""
+    by_name: dict[tuple[str, ...], list[str]] = {}
+    for name, token in names:
+        by_name.setdefault(name, []).append(token)
+    for length in range(min(_LONGEST_NAME, len(keys)), 0, -1):
+        for start in range(len(keys) - length + 1):
+            tokens = by_name.get(tuple(keys[start : start + length]))
+            if tokens:
+                yield start, start + length, tokens

@@ -1,0 +1,144 @@
+"""Slots to SQL: the inverse of `squill.prompt.slots.target`."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+import sqlglot
+from sqlglot import exp
+from sqlglot.errors import SqlglotError
+
+from squill.errors import NoValidAnswerError
+
+if TYPE_CHECKING:
+    from squill.prompt.slots.numbering import Numbering
+    from squill.schema import Table
+
+_SPAN = re.compile(r"<w(\d+)><w(\d+)>")
+_SLOT = re.compile(r"<([tcaw])(\d+)>")
+_LITERAL = re.compile(r"'(?:[^']|'')*'")
+_PLACEHOLDER = re.compile(r"^squill_([tca])(\d+)$")
+
+
+def to_sql(target: str, numbering: Numbering, *, read: str, write: str) -> str:
+    """One statement in dialect ``write``.
+
+    Raises:
+        NoValidAnswerError: it does not parse, names a slot that the prompt did not show, or
+            uses a column of a table that is not in scope.
+    """
+    try:
+        tree = sqlglot.parse_one(_fill(target, numbering), dialect=read)
+    except (SqlglotError, RecursionError) as error:
+        raise NoValidAnswerError(f"The model's answer does not parse: {target!r}") from error
+    if not isinstance(tree, exp.Query):
+        raise NoValidAnswerError(f"The model's answer is not a query: {target!r}")
+    for column in list(tree.find_all(exp.Column)):
+        _spell_column(column, numbering)
+    for table in list(tree.find_all(exp.Table)):
+        _spell_table(table, numbering)
+    return tree.sql(dialect=write, comments=False)
+
+
+def _fill(target: str, numbering: Numbering) -> str:
+    """Spans become text; the other slots become identifiers that a parser takes."""
+
+    def inside_literal(match: re.Match[str]) -> str:
+        return _SPAN.sub(lambda m: _span(m, numbering).replace("'", "''"), match.group())
+
+    parts = []
+    position = 0
+    for literal in _LITERAL.finditer(target):
+        parts.append(_fill_code(target[position : literal.start()], numbering))
+        parts.append(inside_literal(literal))
+        position = literal.end()
+    parts.append(_fill_code(target[position:], numbering))
+    return "".join(parts)
+
+
+def _fill_code(code: str, numbering: Numbering) -> str:
+    code = _SPAN.sub(lambda m: _number(_span(m, numbering)), code)
+    return _SLOT.sub(lambda m: f"squill_{m[1]}{m[2]}", code)
+
+
+def _span(match: re.Match[str], numbering: Numbering) -> str:
+    text = numbering.span(int(match[1]), int(match[2]))
+    if text is None:
+        raise NoValidAnswerError(f"The model named words that the question lacks: {match.group()}")
+    return text
+
+
+def _number(text: str) -> str:
+    """A span outside quotes is a number; a word there is taken as the text that it is."""
+    plain = text.replace(",", "").replace(" ", "")
+    try:
+        float(plain)
+    except ValueError:
+        return exp.Literal.string(text).sql()
+    return plain
+
+
+def _placeholder(name: str) -> tuple[str, int] | None:
+    match = _PLACEHOLDER.match(name)
+    return (match[1], int(match[2])) if match else None
+
+
+def _spell_table(node: exp.Table, numbering: Numbering) -> None:
+    slot = _placeholder(node.name)
+    if slot is None:
+        return
+    table = numbering.table(slot[1]) if slot[0] == "t" else None
+    if table is None:
+        raise NoValidAnswerError(f"The model named a table that the prompt lacks: {slot}")
+    spelled = exp.table_(
+        exp.to_identifier(table.name),
+        db=exp.to_identifier(table.namespace.rpartition(".")[2]) if table.namespace else None,
+        catalog=exp.to_identifier(table.namespace.rpartition(".")[0] or None),
+    )
+    if alias := _placeholder(node.alias):
+        spelled.set("alias", exp.TableAlias(this=exp.to_identifier(f"t{alias[1]}")))
+    for key in ("joins", "alias"):
+        if node.args.get(key) and not spelled.args.get(key):
+            spelled.set(key, node.args[key])
+    node.replace(spelled)
+
+
+def _spell_column(node: exp.Column, numbering: Numbering) -> None:
+    slot = _placeholder(node.name)
+    if slot is None:
+        return
+    found = numbering.column(slot[1]) if slot[0] == "c" else None
+    if found is None:
+        raise NoValidAnswerError(f"The model named a column that the prompt lacks: {slot}")
+    table, column = found
+    node.replace(
+        exp.column(exp.to_identifier(column.name), table=_qualifier(node, table, numbering))
+    )
+
+
+def _qualifier(node: exp.Column, table: Table, numbering: Numbering) -> exp.Identifier | None:
+    """What stands before the column: an alias, the table's name, or nothing where one will do."""
+    token = f"squill_t{numbering.table_number(table)}"
+    select = node.find_ancestor(exp.Select)
+    depth = 0
+    while select is not None:
+        tables = _from(select)
+        for source in tables:
+            named = source.alias_or_name
+            if source.name == token and named == (node.table or token):
+                if depth == 0 and len(tables) == 1 and not node.table:
+                    return None
+                alias = _placeholder(named)
+                assert alias is not None  # both are placeholders
+                return exp.to_identifier(f"t{alias[1]}" if alias[0] == "a" else table.name)
+        select = select.find_ancestor(exp.Select)
+        depth += 1
+    raise NoValidAnswerError(f"The model used {table.name!r} without a FROM clause that names it.")
+
+
+def _from(select: exp.Select) -> list[exp.Table | exp.Subquery]:
+    clauses = [select.args.get("from_"), *(select.args.get("joins") or [])]
+    return [
+        c.this for c in clauses if c is not None and isinstance(c.this, exp.Table | exp.Subquery)
+    ]

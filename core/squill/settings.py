@@ -1,0 +1,166 @@
+"""All settings: one tree of typed, defaulted dataclasses, read from files and from editors alike.
+
+Sources, weakest first: defaults, the user's ``squill.toml`` (`squill.paths.config_directory`),
+the workspace's ``squill.toml`` or ``[tool.squill]`` in its ``pyproject.toml``, the editor's
+settings, environment (``SQUILL_MODEL``), command-line options. A bad value is reported and its
+default kept; it is never fatal.
+"""
+
+from __future__ import annotations
+
+import os
+import tomllib
+import types
+import typing
+from dataclasses import dataclass, field, fields, is_dataclass, replace
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from squill.paths import config_directory
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+    from pathlib import Path
+
+    Report = Callable[[str], None]
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GenerationSettings:
+    """How long and how much the model may write."""
+
+    budget_ms: int = 5000
+    """Time for one request, from its arrival at the daemon, in milliseconds."""
+    max_tokens: int = 256
+    """Longest answer, in tokens."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkspaceSettings:
+    """Which files of a workspace define tables."""
+
+    schema_files: tuple[str, ...] = ("**/*.sql", "**/*.ddl")
+    """Globs, relative to the workspace folder."""
+    exclude: tuple[str, ...] = ("**/.*/**", "**/node_modules/**", "**/venv/**")
+    """Globs of files never read."""
+    max_file_bytes: int = 2_000_000
+    """A larger file (a data dump, say) is not read for tables."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DaemonSettings:
+    """The model's process."""
+
+    autostart: bool = True
+    """Whether a language server or ``squill ask`` starts the daemon when none runs."""
+    log_bytes: int = 5_000_000
+    """Size at which the log file is rotated; three old files are kept."""
+    queue_limit: int = 64
+    """Requests that may wait for the model before new ones are answered "busy"."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """The whole tree."""
+
+    model: str = ""
+    """Path or hub id of an mlx-lm model; empty means the embedded model."""
+    dialect: str = ""
+    """SQL dialect of every file; empty means header comment, then a guess from the DDL."""
+    generation: GenerationSettings = field(default_factory=GenerationSettings)
+    workspace: WorkspaceSettings = field(default_factory=WorkspaceSettings)
+    daemon: DaemonSettings = field(default_factory=DaemonSettings)
+
+
+def load_settings(folder: Path | None, report: Report) -> Settings:
+    """Settings of the user, then of the workspace ``folder``, then of the environment.
+
+    ``report`` receives one sentence for each thing that could not be used.
+    """
+    settings = Settings()
+    for path, table in _files(folder):
+        data = _read_toml(path, report)
+        for key in table:
+            data = data.get(key, {}) if isinstance(data, dict) else {}
+        settings = merge(settings, data, report, source=str(path))
+    if model := os.environ.get("SQUILL_MODEL"):
+        settings = replace(settings, model=model)
+    return settings
+
+
+def _files(folder: Path | None) -> Iterable[tuple[Path, tuple[str, ...]]]:
+    yield config_directory() / "squill.toml", ()
+    if folder is not None:
+        yield folder / "pyproject.toml", ("tool", "squill")
+        yield folder / "squill.toml", ()
+
+
+def _read_toml(path: Path, report: Report) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except (FileNotFoundError, NotADirectoryError):
+        return {}
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        report(f"{path}: cannot be read ({error}); its settings are left out. Correct the file.")
+        return {}
+
+
+def merge(base: T, data: object, report: Report, *, source: str) -> T:
+    """``base`` (a settings dataclass) with the values of ``data`` laid over it.
+
+    Unknown keys and values of the wrong type are reported and left out.
+    """
+    if not isinstance(data, dict):
+        report(f"{source}: expected a table of settings, got {data!r}; it is left out.")
+        return base
+    changes: dict[str, Any] = {}
+    hints = typing.get_type_hints(type(base))
+    for key, value in data.items():
+        name = str(key).replace("-", "_")
+        where = f"{source}: {key}"
+        if name not in hints:
+            report(f"{where} is not a setting of Squill; known here: {', '.join(hints)}.")
+        elif is_dataclass(hints[name]):
+            changes[name] = merge(getattr(base, name), value, report, source=where)
+        elif (converted := _convert(value, hints[name])) is None:
+            default = getattr(base, name)
+            report(f"{where} must be {_describe(hints[name])}, not {value!r}; {default!r} is used.")
+        else:
+            changes[name] = converted
+    return typing.cast("T", replace(typing.cast("Any", base), **changes))
+
+
+def _convert(value: object, hint: Any) -> Any:
+    """The value as ``hint`` wants it, or None where it does not fit."""
+    if typing.get_origin(hint) is tuple:
+        if isinstance(value, list | tuple) and all(isinstance(v, str) for v in value):
+            return tuple(value)
+        return None
+    if isinstance(value, bool) is not (hint is bool):
+        return None
+    if hint is int and isinstance(value, int) and value < 0:
+        return None
+    return value if isinstance(value, hint) else None
+
+
+def _describe(hint: Any) -> str:
+    if isinstance(hint, types.GenericAlias):
+        return "a list of texts"
+    return {int: "a whole number, 0 or more", str: "text", bool: "true or false"}[hint]
+
+
+def known_settings(tree: Any = Settings, prefix: str = "") -> list[str]:
+    """Dotted names of all settings, for documentation checks."""
+    hints = typing.get_type_hints(tree)
+    names: list[str] = []
+    for item in fields(tree):
+        hint = hints[item.name]
+        dotted = prefix + item.name
+        names += known_settings(hint, dotted + ".") if is_dataclass(hint) else [dotted]
+    return names
+
+
+def from_editor(base: Settings, data: Mapping[str, Any] | None, report: Report) -> Settings:
+    """``base`` with an editor's settings over it (the ``squill`` section of its configuration)."""
+    return merge(base, dict(data), report, source="editor settings") if data else base

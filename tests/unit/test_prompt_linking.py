@@ -1,0 +1,56 @@
+"""Links between a question's words and the names in the prompt."""
+
+from __future__ import annotations
+
+import pytest
+
+from squill.ddl import parse_schema
+from squill.prompt.slots.linking import word_links
+from squill.prompt.slots.numbering import Numbering
+
+SHOP = parse_schema(
+    """
+    CREATE TABLE customers (id INTEGER, firstName TEXT, last_name TEXT, Nationality TEXT);
+    CREATE TABLE order_items (id INTEGER, "Unit price" REAL, run_up TEXT);
+    """,
+    "sqlite",
+).schema
+# <c1> id <c2> firstName <c3> last_name <c4> Nationality | <c5> id <c6> Unit price <c7> run_up
+
+# question, the words that carry links with their links
+CASES = [
+    ("the unit price", {"price": "<c6>"}),
+    ("unit prices", {"prices": "<c6>"}),
+    ("UNIT-PRICE", {"PRICE": "<c6>"}),
+    ("first name and last name", {"name": "<c2>", "name2": "<c3>"}),
+    ("names of customers", {"names": "<in><c2><c3>", "customers": "<t1>"}),
+    ("ids", {"ids": "<c1><c5>"}),
+    ("national", {"national": "<c4>"}),
+    ("all items", {"items": "<in><t2>"}),
+    ("a run up the hill", {"up": "<c7>"}),
+    ("up", {}),
+    ("the last of them", {"last": "<in><c3>"}),
+    ("nothing here", {}),
+    ("", {}),
+]
+
+
+@pytest.mark.parametrize(("question", "expected"), CASES)
+def test_words_link_to_the_names_they_spell(question: str, expected: dict[str, str]) -> None:
+    numbering = Numbering(SHOP, question)
+    found: dict[str, str] = {}
+    for word, link in zip(numbering.words, word_links(numbering), strict=True):
+        if link:
+            found[word.text if word.text not in found else f"{word.text}2"] = link
+    assert found == expected
+
+
+def test_links_follow_the_numbering() -> None:
+    numbering = Numbering(SHOP, "unit price", first_table=3, first_column=41, first_word=7)
+    assert word_links(numbering) == ["", "<c46>"]
+
+
+def test_a_word_of_very_many_names_links_to_none() -> None:
+    columns = ", ".join(f"total_{i} REAL" for i in range(9))
+    schema = parse_schema(f"CREATE TABLE t ({columns})", "sqlite").schema
+    assert word_links(Numbering(schema, "total")) == [""]
