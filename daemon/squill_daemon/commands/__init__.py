@@ -1,0 +1,1 @@
+"""The subcommands that this process contributes to `squill`. None imports MLX at the top."""

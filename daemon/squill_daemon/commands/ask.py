@@ -1,0 +1,207 @@
+"""``squill ask "question"``: SQL on standard output, everything else on standard error."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from squill.client import connect_or_start
+from squill.errors import (
+    DaemonUnavailableError,
+    InvalidParamsError,
+    SchemaError,
+    SquillError,
+    UsageError,
+)
+from squill.paths import runtime_paths
+from squill.schema_files import find_schema_files
+from squill.settings import load_settings
+from squill_daemon.model_files import EMBEDDED_NAME, canonical_model
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from squill.settings import Settings
+
+ANSWERED, NO_VALID_ANSWER, USAGE, TROUBLE = range(4)
+
+_LONG_LINE = 80
+_COPIED = (
+    *("dialect", "dialect_origin", "model", "adapter", "device"),
+    *("milliseconds", "tokens", "candidates", "refused"),
+)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Exit code 0: answered; 1: no valid answer; 2: usage; 3: daemon or model trouble."""
+    options = _parser().parse_args(argv)
+    try:
+        answer, names = _answer(options)
+    except (UsageError, SchemaError, InvalidParamsError) as error:
+        _say(f"squill ask: {error.message}")
+        return USAGE
+    except SquillError as error:
+        _say(f"squill ask: {error.message}")
+        return TROUBLE
+    _show(answer, names, as_json=options.json)
+    return ANSWERED if answer["candidates"] else NO_VALID_ANSWER
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="squill ask", description="Write one SQL query that answers a question."
+    )
+    parser.add_argument("question", help="what to ask, in plain language")
+    parser.add_argument(
+        "--schema",
+        action="append",
+        default=[],
+        metavar="FILE",
+        help="table definitions, - for standard input; may be given more than once "
+        "(default: the .sql files of this folder that the settings name)",
+    )
+    parser.add_argument("--dialect", default="", help="SQL dialect (default: found out)")
+    parser.add_argument("--candidates", type=int, default=1, metavar="N", help="different queries")
+    parser.add_argument("--json", action="store_true", help="one JSON object")
+    parser.add_argument("--model", default="", help="path or hub id of an mlx-lm model")
+    parser.add_argument("--no-daemon", action="store_true", help="load the model in this process")
+    return parser
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr)
+
+
+def _answer(options: argparse.Namespace) -> tuple[dict[str, Any], list[str]]:
+    """The answer as it travels, and the names of the schema's texts."""
+    folder = Path.cwd()
+    settings = load_settings(folder, _say)
+    model = canonical_model(options.model or settings.model, folder)
+    settings = replace(settings, model=model)
+    texts = _schema_texts(options.schema, folder, settings)
+    params = {
+        "schema": list(texts.values()),
+        "question": options.question,
+        "dialect": options.dialect or settings.dialect,
+        "n": options.candidates,
+        "budget_ms": settings.generation.budget_ms,
+    }
+    if options.no_daemon:
+        answer = _answer_here(params, settings)
+    else:
+        answer = asyncio.run(_ask_daemon(params, settings, insist=bool(options.model)))
+    return answer, list(texts)
+
+
+def _schema_texts(named: Sequence[str], folder: Path, settings: Settings) -> dict[str, str]:
+    """
+    Raises:
+        UsageError: a file cannot be read, or there is none.
+    """
+    if named:
+        return {name: _read(name) for name in named}
+    workspace = settings.workspace
+    found = sorted(find_schema_files(folder, workspace))
+    texts = {
+        str(path.relative_to(folder)): _read(str(path))
+        for path in found
+        if path.stat().st_size <= workspace.max_file_bytes
+    }
+    if not texts:
+        raise UsageError(
+            f"There are no table definitions in {folder}. Name a file with --schema FILE."
+        )
+    return texts
+
+
+def _read(name: str) -> str:
+    try:
+        if name == "-":
+            return sys.stdin.read()
+        return Path(name).read_text(encoding="utf-8-sig", errors="replace")
+    except OSError as error:
+        raise UsageError(f"{name}: {error.strerror}. Correct --schema.") from error
+
+
+async def _ask_daemon(
+    params: Mapping[str, Any], settings: Settings, *, insist: bool
+) -> dict[str, Any]:
+    start = ("--model", settings.model) if settings.model else ()
+    client = await connect_or_start(
+        start=settings.daemon.autostart, options=start, name="squill ask"
+    )
+    async with client:
+        served = (await client.call("status"))["model"]
+        wanted = settings.model or EMBEDDED_NAME
+        if served != wanted:
+            note = (
+                f"The daemon serves {served}, not {wanted}. "
+                f"Run `squill daemon restart --model {settings.model}`, or ask with --no-daemon."
+            )
+            if insist:
+                raise DaemonUnavailableError(note)
+            if settings.model:
+                _say(f"squill ask: {note}")
+        answer: dict[str, Any] = await client.call("generate", params)
+        return answer
+
+
+def _answer_here(params: Mapping[str, Any], settings: Settings) -> dict[str, Any]:
+    from squill_daemon.answerer import make_answerer
+    from squill_daemon.process import use_private_temporary
+    from squill_daemon.requests import generate_request
+
+    request = generate_request(params)
+    use_private_temporary(runtime_paths())
+    answerer = make_answerer(settings)
+    try:
+        answerer.load()
+        steps = answerer.generate(request, time.monotonic())
+        while True:
+            next(steps)
+    except StopIteration as end:
+        answer: dict[str, Any] = end.value.to_wire()
+        return answer
+    finally:
+        answerer.close()
+
+
+def _show(answer: Mapping[str, Any], names: Sequence[str], *, as_json: bool) -> None:
+    for problem in answer.get("problems", ()):
+        _say(f"{names[problem['source']]}:{problem['line']}: {problem['message']}")
+    if answer["dialect_origin"] == "guess":
+        _say(f"dialect: {answer['dialect']} (a guess; --dialect decides)")
+    if not answer["candidates"]:
+        _say(f"squill ask: no valid query. {answer['refused']}")
+    if as_json:
+        print(json.dumps(_as_json(answer), ensure_ascii=False))
+        return
+    for candidate in answer["candidates"]:
+        print(_layout(candidate["sql"], answer["dialect"]) + ";")
+
+
+def _as_json(answer: Mapping[str, Any]) -> dict[str, Any]:
+    best = answer["candidates"][0] if answer["candidates"] else None
+    return {
+        "sql": best["sql"] if best else None,
+        "valid": best is not None,
+        "tables": list(best["tables"]) if best else [],
+    } | {name: answer[name] for name in _COPIED}
+
+
+def _layout(sql: str, dialect: str) -> str:
+    """A long query over several lines."""
+    if len(sql) <= _LONG_LINE or "\n" in sql:
+        return sql
+    import sqlglot
+
+    try:
+        return sqlglot.transpile(sql, read=dialect, write=dialect, pretty=True)[0]
+    except sqlglot.errors.SqlglotError:
+        return sql

@@ -1,0 +1,141 @@
+"""The daemon's methods: what each request does, apart from sockets and bytes."""
+
+from __future__ import annotations
+
+import os
+import time
+from typing import TYPE_CHECKING, Any
+
+from squill import __version__
+from squill.errors import (
+    InvalidParamsError,
+    ProtocolError,
+    UnknownMethodError,
+    VersionMismatchError,
+)
+from squill.paths import PROTOCOL_VERSION
+from squill_daemon.memory import resident_bytes
+from squill_daemon.requests import generate_request, prefill_request
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from squill_daemon.connection import Connection
+    from squill_daemon.engine import Answer, Prefilled
+    from squill_daemon.jobs import Job
+    from squill_daemon.model_thread import ModelThread
+
+METHODS = ("hello", "status", "generate", "prefill", "cancel", "shutdown")
+
+
+class DaemonMethods:
+    """Answers the requests of all connections. ``stop`` asks the daemon to end."""
+
+    def __init__(self, model: ModelThread, stop: Callable[[], None]) -> None:
+        self._model = model
+        self._stop = stop
+        self._started = time.monotonic()
+
+    async def call(
+        self, connection: Connection, request_id: int, method: str, params: Mapping[str, Any]
+    ) -> Any:
+        """
+        Raises:
+            ProtocolError: no `hello` yet, an unknown method, or params that do not fit.
+            SquillError: what the request itself meets.
+        """
+        if method == "hello":
+            return self._hello(connection, params)
+        if not connection.greeted:
+            raise ProtocolError(
+                f"Say `hello` first, with protocol version {PROTOCOL_VERSION}; "
+                f"`{method}` was not done."
+            )
+        match method:
+            case "status":
+                return self._status()
+            case "generate":
+                return await self._generate(connection, request_id, params)
+            case "prefill":
+                job = self._model.submit(prefill_request(params), owner=connection)
+                return (await _outcome(connection, request_id, job)).to_wire()
+            case "cancel":
+                return {"cancelled": self.cancel(connection, _id(params))}
+            case "shutdown":
+                self._stop()
+                return {}
+        raise UnknownMethodError(
+            f"This daemon has no method `{method}`. It knows {', '.join(METHODS)}."
+        )
+
+    def cancel(self, connection: Connection, request_id: object) -> bool:
+        job = connection.jobs.get(request_id) if isinstance(request_id, int) else None
+        if job is None or job.result.done():
+            return False
+        self._model.cancel(job)
+        return True
+
+    def gone(self, connection: Connection) -> None:
+        for job in list(connection.jobs.values()):
+            self._model.cancel(job, "The client has gone.")
+
+    def _hello(self, connection: Connection, params: Mapping[str, Any]) -> dict[str, Any]:
+        asked = params.get("protocol")
+        if not isinstance(asked, int) or isinstance(asked, bool):
+            raise InvalidParamsError("`protocol` must be a number: the protocol version.")
+        if asked != PROTOCOL_VERSION:
+            older = "client" if asked < PROTOCOL_VERSION else "daemon"
+            raise VersionMismatchError(
+                f"The client speaks protocol {asked}, this daemon (Squill {__version__}) "
+                f"protocol {PROTOCOL_VERSION}. Update the {older}, then run "
+                "`squill daemon restart`."
+            )
+        connection.greeted = True
+        return {"protocol": PROTOCOL_VERSION, "version": __version__, "pid": os.getpid()}
+
+    def _status(self) -> dict[str, Any]:
+        state = self._model.state
+        info = state.info
+        return {
+            "state": state.name,
+            "message": state.message,
+            "model": self._model.model_name,
+            "digest": info.digest if info else None,
+            "adapter": info.adapter if info else None,
+            "device": info.device if info else None,
+            "blas": info.blas if info else None,
+            "protocol": PROTOCOL_VERSION,
+            "version": __version__,
+            "pid": os.getpid(),
+            "uptime_s": round(time.monotonic() - self._started, 3),
+            "queue": self._model.queued,
+            "requests": self._model.states(),
+            "tokens_generated": self._model.tokens_generated,
+            "memory_bytes": resident_bytes(),
+        }
+
+    async def _generate(
+        self, connection: Connection, request_id: int, params: Mapping[str, Any]
+    ) -> dict[str, Any]:
+        def send_partial(text: str) -> None:
+            if request_id in connection.jobs:
+                connection.notify("generate/partial", {"id": request_id, "sql": text})
+
+        request = generate_request(params)
+        job = self._model.submit(request, owner=connection, on_text=send_partial)
+        return (await _outcome(connection, request_id, job)).to_wire()
+
+
+async def _outcome(connection: Connection, request_id: int, job: Job) -> Answer | Prefilled:
+    connection.jobs[request_id] = job
+    try:
+        return await job.result
+    finally:
+        connection.jobs.pop(request_id, None)
+
+
+def _id(params: Mapping[str, Any]) -> int:
+    request_id = params.get("id")
+    if not isinstance(request_id, int):
+        raise InvalidParamsError("`id` must be the id of a request on this connection.")
+    return request_id

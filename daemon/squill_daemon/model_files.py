@@ -1,0 +1,234 @@
+"""A model's folder: found, fetched from the hub, and checked before MLX touches it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+from squill.errors import (
+    ModelError,
+    ModelNotFoundError,
+    ModelTooLargeError,
+    ModelUnsupportedError,
+)
+from squill.paths import EMBEDDED_MODEL
+from squill_daemon.memory import available_bytes
+
+EMBEDDED_NAME = "embedded"
+
+_HUB_FILES = ["*.json", "model*.safetensors", "tokenizer.model", "*.txt", "*.jinja"]
+_HEADER_LIMIT = 100_000_000  # bytes; the safetensors format's own limit
+_DIGEST_BYTES = 1 << 20
+_BYTES = {"F64": 8, "F32": 4, "F16": 2, "BF16": 2, "I64": 8, "I32": 4, "I16": 2, "I8": 1}
+_BYTES |= {"U64": 8, "U32": 4, "U16": 2, "U8": 1, "BOOL": 1, "F8_E4M3": 1, "F8_E5M2": 1}
+_ROOM = 1.2  # caches, activations and the interpreter, beside the weights
+
+
+def model_folder(model: str) -> Path:
+    """The folder of ``model``: a path, a hub id, or "" for the embedded model.
+
+    A hub id is looked for in the local cache first; only one that is not there is fetched.
+
+    Raises:
+        ModelNotFoundError: there is no such folder and no such model on the hub.
+    """
+    if not model:
+        return _existing(EMBEDDED_MODEL, "Reinstall Squill, or set `model` to one of your own.")
+    path = Path(model).expanduser()
+    if path.exists() or _is_path(model):
+        return _existing(path, "Correct `model`: a folder with config.json, or a hub id.")
+    return _from_hub(model)
+
+
+def canonical_model(model: str, base: Path) -> str:
+    """One spelling for each model: a local folder as an absolute path (``base`` is its start)."""
+    path = base / Path(model).expanduser()
+    return str(path.resolve()) if model and (path.exists() or _is_path(model)) else model
+
+
+def _is_path(model: str) -> bool:
+    return model.startswith((".", "/", "~")) or model.count("/") != 1
+
+
+def _existing(path: Path, advice: str) -> Path:
+    if not path.is_dir():
+        raise ModelNotFoundError(f"There is no model folder at {path}. {advice}")
+    return path
+
+
+def _from_hub(model: str) -> Path:
+    os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
+    os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
+    from huggingface_hub import errors, snapshot_download
+
+    try:
+        return Path(snapshot_download(model, allow_patterns=_HUB_FILES, local_files_only=True))
+    except (OSError, ValueError, errors.HfHubHTTPError):
+        pass  # not on this machine, or not all of it
+    try:
+        return Path(snapshot_download(model, allow_patterns=_HUB_FILES))
+    except errors.GatedRepoError as error:
+        raise ModelNotFoundError(
+            f"The hub gives {model} only to those who asked for it. "
+            "Ask there, log in with `hf auth login`, then run `squill daemon restart`."
+        ) from error
+    except errors.RepositoryNotFoundError as error:
+        raise ModelNotFoundError(
+            f"There is neither a folder nor a hub model named {model}. Correct `model`."
+        ) from error
+    except Exception as error:  # the hub's client lets its transport's own errors through
+        raise ModelNotFoundError(
+            f"{model} is not on this machine and the hub cannot be reached "
+            f"({type(error).__name__}). Check the network, or set `model` to a folder."
+        ) from error
+
+
+def check_files(folder: Path, *, as_float32: bool) -> dict[str, Any]:
+    """The model's config, once the folder is complete and fits into memory.
+
+    Raises:
+        ModelNotFoundError: a file is missing.
+        ModelUnsupportedError: a file is damaged or of an unknown kind.
+        ModelTooLargeError: the weights need more memory than there is.
+    """
+    config = _read_config(folder)
+    needed = sum(
+        _loaded_bytes(path, config, as_float32=as_float32) for path in weight_files(folder)
+    )
+    needed = int(needed * _ROOM)
+    free = available_bytes()
+    if needed > free:
+        raise ModelTooLargeError(
+            f"The model in {folder} needs about {needed / 1e9:.1f} GB of memory and "
+            f"{free / 1e9:.1f} GB are free. Close other programs or choose a smaller model."
+        )
+    return config
+
+
+def _read_config(folder: Path) -> dict[str, Any]:
+    path = folder / "config.json"
+    try:
+        config = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise ModelNotFoundError(
+            f"{folder} has no config.json, so it is not a model folder. Correct `model`."
+        ) from error
+    except (OSError, ValueError) as error:
+        raise ModelUnsupportedError(f"{path} cannot be read ({error}). Fetch it again.") from error
+    if not isinstance(config, dict) or "model_type" not in config:
+        raise ModelUnsupportedError(f"{path} names no model_type. Fetch the model again.")
+    return config
+
+
+def weight_files(folder: Path) -> list[Path]:
+    """All weight files, those that an index names included.
+
+    Raises:
+        ModelNotFoundError: one is missing.
+        ModelUnsupportedError: the index cannot be read.
+    """
+    found = set(folder.glob("model*.safetensors"))
+    index = folder / "model.safetensors.index.json"
+    if index.exists():
+        try:
+            names = json.loads(index.read_text(encoding="utf-8"))["weight_map"].values()
+        except (OSError, ValueError, KeyError, AttributeError) as error:
+            raise ModelUnsupportedError(f"{index} cannot be read. Fetch it again.") from error
+        found |= {folder / name for name in names}
+    missing = sorted(path.name for path in found if not path.is_file())
+    if missing or not found:
+        what = missing[0] if missing else "model.safetensors"
+        raise ModelNotFoundError(
+            f"{folder} lacks {what}. Fetch the model again; only safetensors weights are read."
+        )
+    return sorted(found)
+
+
+def _loaded_bytes(path: Path, config: dict[str, Any], *, as_float32: bool) -> int:
+    """What the file's tensors take once loaded. Checks that the file is whole."""
+    tensors = _tensors(path)
+    if not as_float32:
+        return path.stat().st_size
+    quantization = config.get("quantization") or {}
+    bits = quantization.get("bits", 0) if isinstance(quantization, dict) else 0
+    total = 0
+    for tensor in tensors.values():
+        items = (tensor["data_offsets"][1] - tensor["data_offsets"][0]) // _BYTES[tensor["dtype"]]
+        packed = tensor["dtype"] == "U32" and bits
+        total += 4 * (items * 32 // bits if packed else items)
+    return total
+
+
+def _tensors(path: Path) -> dict[str, Any]:
+    """The header of a safetensors file: name -> dtype, shape, data_offsets."""
+    size = path.stat().st_size
+    try:
+        with path.open("rb") as file:
+            length = int.from_bytes(file.read(8), "little")
+            header: dict[str, Any] = json.loads(file.read(min(length, _HEADER_LIMIT)))
+        header.pop("__metadata__", None)
+        end = max((tensor["data_offsets"][1] for tensor in header.values()), default=0)
+        known = all(tensor["dtype"] in _BYTES for tensor in header.values())
+    except (OSError, ValueError, KeyError, TypeError, IndexError, AttributeError) as error:
+        raise ModelUnsupportedError(
+            f"{path} is damaged: it is not a safetensors file. Fetch the model again."
+        ) from error
+    if 8 + length + end != size:
+        raise ModelUnsupportedError(
+            f"{path} is cut off: {size} bytes of {8 + length + end}. Fetch the model again."
+        )
+    if not known:
+        raise ModelUnsupportedError(f"{path} holds tensors of an unknown type. Update Squill.")
+    return header
+
+
+def end_tokens(folder: Path) -> set[int]:
+    """The end tokens that config.json and generation_config.json name; each may lack some."""
+    found: set[int] = set()
+    for path in (folder / "config.json", folder / "generation_config.json"):
+        try:
+            value = json.loads(path.read_text(encoding="utf-8")).get("eos_token_id")
+        except (OSError, ValueError, AttributeError):
+            continue
+        values = value if isinstance(value, list) else [value]
+        found |= {v for v in values if isinstance(v, int)}
+    return found
+
+
+def content_digest(folder: Path) -> str:
+    """SHA-256 over config, prompt format, and the ends and sizes of the weight files."""
+    digest = hashlib.sha256()
+    for path in (folder / "config.json", folder / "squill.json", folder / "tokenizer.json"):
+        digest.update(path.read_bytes() if path.exists() else b"")
+    for path in weight_files(folder):
+        with path.open("rb") as file:
+            digest.update(f"{path.name} {path.stat().st_size}".encode())
+            digest.update(file.read(_DIGEST_BYTES))
+            file.seek(max(0, path.stat().st_size - _DIGEST_BYTES))
+            digest.update(file.read())
+    return digest.hexdigest()
+
+
+def out_of_memory(error: Exception) -> bool:
+    """Whether MLX or Python raised this for want of memory."""
+    text = str(error).lower()
+    return isinstance(error, MemoryError) or any(
+        sign in text for sign in ("malloc", "out of memory", "unable to allocate", "bad_alloc")
+    )
+
+
+def unsupported(folder: Path, error: Exception) -> ModelError:
+    """The user's sentence for what mlx-lm raised while it built the model in ``folder``."""
+    if out_of_memory(error):
+        return ModelTooLargeError(
+            f"Memory ran out while {folder} was loaded. "
+            "Close other programs or choose a smaller model."
+        )
+    reason = " ".join(str(error).split())[:200] or type(error).__name__
+    return ModelUnsupportedError(
+        f"The model in {folder} cannot be used: {reason} "
+        "Choose a model that mlx-lm supports, or update Squill."
+    )

@@ -1,0 +1,69 @@
+"""A daemon with everything real but the model: ``python tests/fake_daemon.py run|start|…``.
+
+`FakeEngine` writes ``SELECT 1``, ``SELECT 2``, … word by word. A question that begins with
+
+- ``hang`` never ends by itself: tokens come until it is cancelled;
+- ``crash`` raises an exception that is not Squill's;
+- ``refuse`` has no candidates.
+
+``SQUILL_FAKE_ANSWER`` replaces the SQL. ``SQUILL_FAKE_LOAD=error`` makes loading fail.
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+import sys
+import time
+from typing import TYPE_CHECKING
+
+from squill.errors import ModelNotFoundError
+from squill_daemon.commands.daemon import main
+from squill_daemon.engine import Answer, Candidate, ModelInfo, Prefilled, Step
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+
+    from squill.settings import Settings
+    from squill_daemon.requests import GenerateRequest, PrefillRequest
+
+
+class FakeEngine:
+    model_name = "fake"
+
+    def load(self) -> ModelInfo:
+        if os.environ.get("SQUILL_FAKE_LOAD") == "error":
+            raise ModelNotFoundError("There is no model at /nowhere. Correct `model`.")
+        return ModelInfo("fake", "0" * 64, "cpu", "none")
+
+    def generate(self, request: GenerateRequest, _: float) -> Generator[Step, None, Answer]:
+        yield Step("prefill")
+        if request.question.startswith("hang"):
+            for count in itertools.count(1):
+                time.sleep(0.002)  # a token takes a while
+                yield Step("decode", f"SELECT {count}")
+        if request.question.startswith("crash"):
+            raise ZeroDivisionError("the model's code failed")
+        refused = "Nothing fits." if request.question.startswith("refuse") else None
+        default = [f"SELECT {n + 1}" for n in range(request.n)]
+        answers = [a] if (a := os.environ.get("SQUILL_FAKE_ANSWER")) else default
+        for end in range(1, len(answers[0]) + 1):
+            yield Step("decode", answers[0][:end])
+        candidates = tuple(Candidate(sql, (), -0.1) for sql in answers)
+        return Answer(() if refused else candidates, refused, "sqlite", "default", "fake")
+
+    def prefill(self, request: PrefillRequest, _: float) -> Generator[Step, None, Prefilled]:
+        yield Step("prefill")
+        return Prefilled(len(str(request.schema)), 0)
+
+    def close(self) -> None:
+        pass
+
+
+def make(_: Settings) -> FakeEngine:
+    return FakeEngine()
+
+
+if __name__ == "__main__":
+    os.environ.setdefault("SQUILL_DAEMON_COMMAND", f"{sys.executable} {__file__}")
+    sys.exit(main(sys.argv[1:], make))

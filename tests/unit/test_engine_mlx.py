@@ -1,0 +1,203 @@
+"""The real engine on a tiny random model: caching, sampling, stopping, loading."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+
+from squill.errors import ModelUnsupportedError, SchemaError
+from squill.prompt.plain import PlainFormat
+from squill.schema import Column, Schema, Table
+from squill_daemon.blas import load_blas
+from squill_daemon.language_model import Sampling
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+    from pathlib import Path
+
+    from squill_daemon.language_model import ReadPrompt
+    from squill_daemon.mlx_model import MlxModel
+
+SCHEMA = Schema((Table("students", (Column("name"), Column("age"))),))
+
+
+@pytest.fixture(scope="module")
+def blas() -> str:
+    return load_blas()
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory, blas: str) -> Path:
+    from tiny_model import make_tiny_model
+
+    assert blas
+    return make_tiny_model(tmp_path_factory.mktemp("tiny"))
+
+
+def opened(folder: Path, blas: str) -> MlxModel:
+    from squill_daemon.mlx_model import open_model
+
+    return open_model(str(folder), blas)
+
+
+@pytest.fixture
+def model(folder: Path, blas: str) -> MlxModel:
+    return opened(folder, blas)
+
+
+def read(model: MlxModel, tokens: list[int]) -> ReadPrompt:
+    return finish(model.read(tokens))
+
+
+def finish(steps: Generator[None, None, ReadPrompt]) -> ReadPrompt:
+    while True:
+        try:
+            next(steps)
+        except StopIteration as end:
+            return end.value
+
+
+def written(model: MlxModel, prompt: ReadPrompt, sampling: Sampling, most: int = 20) -> str:
+    text = ""
+    for _, token in zip(range(most), model.write(prompt, sampling, SCHEMA, "q"), strict=False):
+        text = token.text
+    return text
+
+
+def text_of(length: int) -> str:
+    return "".join(chr(97 + (7 * i + i * i) % 26) for i in range(length))
+
+
+def test_a_prompt_from_the_cache_gives_the_same_text(folder, blas):
+    warm, cold = opened(folder, blas), opened(folder, blas)
+    tokens = warm.encode(text_of(300))
+    read(warm, warm.encode(text_of(280) + "something else"))
+    first = read(warm, tokens)
+    assert first.cached == 280
+    assert written(warm, first, Sampling()) == written(cold, read(cold, tokens), Sampling())
+
+
+def test_the_same_prompt_is_read_but_for_its_last_token(model):
+    tokens = model.encode(text_of(200))
+    assert read(model, tokens).cached == 0
+    assert read(model, tokens).cached == 199
+
+
+def test_a_read_that_is_put_down_goes_on_where_it_stopped(model):
+    tokens = model.encode(text_of(500))
+    reading = model.read(tokens)
+    next(reading)
+    reading.close()
+    assert read(model, tokens).cached == 128
+
+
+def test_writing_leaves_the_prompt_as_it_was(model):
+    prompt = read(model, model.encode(text_of(50)))
+    first = written(model, prompt, Sampling())
+    written(model, prompt, Sampling(0.7, seed=5))
+    assert written(model, prompt, Sampling()) == first
+
+
+def test_a_seed_decides_what_is_sampled(model):
+    prompt = read(model, model.encode(text_of(50)))
+    texts = {seed: written(model, prompt, Sampling(0.7, seed)) for seed in (1, 2)}
+    assert texts[1] != texts[2]
+    assert written(model, prompt, Sampling(0.7, 1)) == texts[1]
+
+
+def test_an_old_prefix_makes_room_for_new_ones(model):
+    first = model.encode("a" + text_of(30))
+    read(model, first)
+    for letter in "bcdefghijklmnopqrs":
+        read(model, model.encode(letter + text_of(30)))
+    assert read(model, first).cached == 0
+
+
+class DigitsOnly(PlainFormat):
+    """A format that knows what its answers are made of."""
+
+    def allowed_tokens(self, _: Schema, __: str) -> set[str]:
+        return set("0123456789")
+
+
+def test_a_format_may_say_which_tokens_can_be_written(model):
+    prompt = read(model, model.encode(text_of(50)))
+    assert not written(model, prompt, Sampling()).isdigit()
+    model.prompt_format = DigitsOnly()
+    for seed in range(3):
+        text = written(model, prompt, Sampling(0.7, seed))
+        assert text == "" or text.isdigit()
+    assert written(model, prompt, Sampling())
+
+
+def test_a_prompt_longer_than_the_model_reads_is_refused(model):
+    with pytest.raises(SchemaError, match="fewer tables"):
+        read(model, model.encode(text_of(3000)))
+
+
+def test_writing_ends_at_the_end_of_the_window(model):
+    prompt = read(model, model.encode(text_of(2040)))
+    tokens = list(model.write(prompt, Sampling(0.7, 1), SCHEMA, "q"))
+    assert tokens[-1].end or len(tokens) == 8
+
+
+def test_an_end_token_named_only_in_the_generation_config_ends_the_text(folder, blas, tmp_path):
+    from tiny_model import make_tiny_model
+
+    make_tiny_model(tmp_path)
+    prompt = read(opened(folder, blas), opened(folder, blas).encode(text_of(50)))
+    plain = opened(tmp_path, blas)
+    first = written(plain, read(plain, list(prompt.tokens)), Sampling(), most=1)
+    token = plain.encode(first)[0]
+    (tmp_path / "generation_config.json").write_text(f'{{"eos_token_id": {token}}}')
+    stopping = opened(tmp_path, blas)
+    (only,) = stopping.write(read(stopping, list(prompt.tokens)), Sampling(), SCHEMA, "q")
+    assert only.end
+    assert only.text == ""
+
+
+def test_a_quantised_model_is_served_in_full_precision_on_a_cpu(blas, tmp_path):
+    import mlx.core as mx
+    from mlx.utils import tree_flatten
+    from mlx_lm.utils import load_model, quantize_model, save_model
+
+    from tiny_model import make_tiny_model
+
+    make_tiny_model(tmp_path)
+    loaded, config = load_model(tmp_path)
+    quantised, config = quantize_model(loaded, config, group_size=32, bits=8)
+    save_model(tmp_path, quantised)
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    served = opened(tmp_path, blas)
+    if mx.default_device() == mx.cpu:
+        assert {v.dtype for _, v in tree_flatten(served._model.parameters())} == {mx.float32}
+    assert written(served, read(served, served.encode("abc")), Sampling())
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"model_type": "no_such_architecture"}, "not supported"),
+        ({"model_file": "evil.py"}, "custom module"),
+        ({"num_hidden_layers": 3}, "parameters"),
+        ({"hidden_size": "wide"}, "str"),
+    ],
+)
+def test_a_model_that_mlx_cannot_build_is_named_with_the_reason(tmp_path, blas, change, reason):
+    from tiny_model import make_tiny_model
+
+    make_tiny_model(tmp_path, **change)
+    with pytest.raises(ModelUnsupportedError, match=reason) as caught:
+        opened(tmp_path, blas)
+    assert str(tmp_path) in caught.value.message
+
+
+def test_a_broken_tokenizer_is_named_as_well(tmp_path, blas):
+    from tiny_model import make_tiny_model
+
+    make_tiny_model(tmp_path)
+    (tmp_path / "tokenizer.json").write_text('{"version": "1.0"}')
+    with pytest.raises(ModelUnsupportedError):
+        opened(tmp_path, blas)

@@ -1,0 +1,236 @@
+"""The model thread: order, cancelling between two tokens, one reply a request, an orderly end."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
+
+import pytest
+
+from squill.errors import CancelledError, DaemonBusyError, ModelError, ModelNotFoundError
+from squill_daemon.engine import Answer, ModelInfo, Prefilled, Step
+from squill_daemon.model_thread import ModelThread
+from squill_daemon.requests import Document, GenerateRequest, PrefillRequest
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Generator
+
+
+class SteppedEngine:
+    """Takes a step only when the test says so. ``log`` tells what the model thread did."""
+
+    model_name = "stepped"
+
+    def __init__(self, load_error: Exception | None = None) -> None:
+        self.log: list[str] = []
+        self.threads: set[str] = set()
+        self.may_load = threading.Semaphore(0)
+        self.may_step = threading.Semaphore(0)
+        self._load_error = load_error
+
+    def load(self) -> ModelInfo:
+        self.may_load.acquire()
+        if self._load_error is not None:
+            raise self._load_error
+        return ModelInfo(self.model_name, "", "cpu", "")
+
+    def generate(self, request: GenerateRequest, _: float) -> Generator[Step, None, Answer]:
+        yield from self._steps(request.question)
+        if request.question == "crash":
+            raise ZeroDivisionError
+        return Answer((), request.question, "sqlite", "default", "stepped")
+
+    def prefill(self, _: PrefillRequest, __: float) -> Generator[Step, None, Prefilled]:
+        yield from self._steps("prefill")
+        return Prefilled(2, 0)
+
+    def _steps(self, name: str) -> Generator[Step, None, None]:
+        self.threads.add(threading.current_thread().name)
+        try:
+            for number in (1, 2):
+                self.log.append(f"{name} {number}")
+                self.may_step.acquire()
+                yield Step("prefill" if name == "prefill" else "decode", f"{name} {number}")
+        finally:
+            self.log.append(f"{name} left")
+
+    def close(self) -> None:
+        self.log.append("closed")
+
+
+@asynccontextmanager
+async def running(
+    engine: SteppedEngine, limit: int = 8, *, loaded: bool = True
+) -> AsyncIterator[tuple[ModelThread, list[str]]]:
+    states: list[str] = []
+    thread = ModelThread(engine, lambda state: states.append(state.name), limit)
+    thread.start()
+    if loaded:
+        engine.may_load.release()
+    try:
+        yield thread, states
+    finally:
+        engine.may_load.release()
+        engine.may_step.release(100)
+        assert await thread.stop(10)
+
+
+def ask(question: str, version: int | None = None) -> GenerateRequest:
+    document = None if version is None else Document("file:///a.sql", version)
+    return GenerateRequest((), question, document=document)
+
+
+async def until(condition: Callable[[], object]) -> None:
+    """Let the event loop and the thread run until ``condition()`` holds."""
+    while not condition():  # noqa: ASYNC110 (the thread has no asyncio event to set)
+        await asyncio.sleep(0.001)
+
+
+async def test_requests_are_answered_in_order_on_the_model_thread():
+    engine = SteppedEngine()
+    async with running(engine) as (thread, _):
+        jobs = [thread.submit(ask(q)) for q in ("first", "second")]
+        engine.may_step.release(4)
+        answers = [await job.result for job in jobs]
+    assert [a.refused for a in answers] == ["first", "second"]
+    assert engine.threads == {"model"}
+    assert engine.log[:3] == ["first 1", "first 2", "first left"]
+    assert thread.tokens_generated == 4
+
+
+async def test_a_cancel_acts_between_two_tokens():
+    engine = SteppedEngine()
+    async with running(engine) as (thread, _):
+        job = thread.submit(ask("first"))
+        engine.may_step.release()
+        await until(lambda: "first 2" in engine.log)  # one token is out, the second under way
+        thread.cancel(job)
+        engine.may_step.release(10)
+        with pytest.raises(CancelledError):
+            await job.result
+        assert engine.log == ["first 1", "first 2", "first left"]
+        assert thread.tokens_generated == 2
+
+
+async def test_a_waiting_request_is_cancelled_before_the_model_is_there():
+    engine = SteppedEngine()
+    async with running(engine, loaded=False) as (thread, _):
+        job = thread.submit(ask("first"))
+        thread.cancel(job)
+        with pytest.raises(CancelledError):
+            await job.result
+        assert thread.queued == 0
+    assert "first 1" not in engine.log
+
+
+async def test_a_newer_document_version_cancels_the_older_request():
+    engine = SteppedEngine()
+    async with running(engine) as (thread, _):
+        older, newer = thread.submit(ask("old", 1)), thread.submit(ask("new", 2))
+        engine.may_step.release(10)
+        with pytest.raises(CancelledError, match="newer version"):
+            await older.result
+        assert (await newer.result).refused == "new"
+
+
+async def test_an_older_version_that_comes_late_is_not_begun():
+    engine = SteppedEngine()
+    async with running(engine) as (thread, _):
+        newer, older = thread.submit(ask("new", 2)), thread.submit(ask("old", 1))
+        with pytest.raises(CancelledError, match="newer version"):
+            await older.result
+        engine.may_step.release(10)
+        assert (await newer.result).refused == "new"
+
+
+@pytest.mark.parametrize("case", ["same version", "other owner"])
+async def test_other_requests_on_a_document_are_left_alone(case):
+    engine = SteppedEngine()
+    async with running(engine) as (thread, _):
+        first = thread.submit(ask("first", 1), owner="a")
+        second = thread.submit(
+            ask("second", 1 if case == "same version" else 2),
+            owner="a" if case == "same version" else "b",
+        )
+        engine.may_step.release(10)
+        assert (await first.result).refused == "first"
+        assert (await second.result).refused == "second"
+
+
+async def test_a_question_goes_before_a_prefill_that_has_begun():
+    engine = SteppedEngine()
+    async with running(engine) as (thread, _):
+        warm = thread.submit(PrefillRequest(()))
+        await until(lambda: "prefill 1" in engine.log)
+        question = thread.submit(ask("question"))
+        engine.may_step.release(10)
+        assert (await question.result).refused == "question"
+        assert await warm.result == Prefilled(2, 0)
+    order = [entry for entry in engine.log if entry in ("question left", "prefill left")]
+    assert order == ["prefill left", "question left", "prefill left"]
+
+
+async def test_too_many_requests_are_refused_and_the_others_answered():
+    engine = SteppedEngine()
+    async with running(engine, limit=2) as (thread, _):
+        jobs = [thread.submit(ask(q)) for q in ("a", "b")]
+        with pytest.raises(DaemonBusyError):
+            thread.submit(ask("c"))
+        engine.may_step.release(10)
+        assert [(await job.result).refused for job in jobs] == ["a", "b"]
+        thread.submit(ask("d"))  # there is room again
+
+
+async def test_a_crash_in_the_model_answers_its_request_and_no_other():
+    engine = SteppedEngine()
+    async with running(engine) as (thread, _):
+        broken, whole = thread.submit(ask("crash")), thread.submit(ask("whole"))
+        engine.may_step.release(10)
+        with pytest.raises(ModelError, match="ZeroDivisionError"):
+            await broken.result
+        assert (await whole.result).refused == "whole"
+
+
+@pytest.mark.parametrize(
+    ("error", "expected"),
+    [
+        (ModelNotFoundError("There is no model. Correct it."), ModelNotFoundError),
+        (RuntimeError("foreign"), ModelError),
+    ],
+)
+async def test_a_model_that_cannot_be_loaded_is_the_answer_to_every_request(error, expected):
+    engine = SteppedEngine(error)
+    async with running(engine) as (thread, states):
+        for _ in range(2):
+            with pytest.raises(expected):
+                await thread.submit(ask("first")).result
+        assert states == ["model_error"]
+        assert thread.state.message
+
+
+async def test_stopping_answers_everything_and_closes_the_engine():
+    engine = SteppedEngine()
+    async with running(engine) as (thread, states):
+        jobs = [thread.submit(ask(q)) for q in ("running", "waiting")]
+        await until(lambda: "running 1" in engine.log)
+        stopping = asyncio.create_task(thread.stop(10))
+        await until(lambda: "stopping" in states)
+        engine.may_step.release(10)
+        outcomes = await asyncio.gather(*(job.result for job in jobs), return_exceptions=True)
+        assert await stopping
+    assert all(isinstance(outcome, CancelledError) for outcome in outcomes)
+    assert states[:2] == ["ready", "stopping"]
+    assert engine.log[-1] == "closed"
+
+
+async def test_the_text_so_far_comes_while_the_model_writes():
+    engine = SteppedEngine()
+    texts: list[str] = []
+    async with running(engine) as (thread, _):
+        job = thread.submit(ask("first"), on_text=texts.append)
+        engine.may_step.release()
+        await until(lambda: texts)
+        assert texts == ["first 1"]
+        assert not job.result.done()
