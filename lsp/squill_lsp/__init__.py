@@ -1,0 +1,1 @@
+"""The language server: table definitions in, ghost text and code actions out. Never imports MLX."""

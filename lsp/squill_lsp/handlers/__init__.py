@@ -1,0 +1,24 @@
+"""What the server answers to: one module per group of LSP methods, thin over plain functions."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from squill_lsp.handlers import (
+    code_action,
+    documents,
+    inline_completion,
+    lifecycle,
+    workspace,
+)
+
+if TYPE_CHECKING:
+    from squill_lsp.server import SquillServer
+
+_GROUPS = (lifecycle, documents, workspace, inline_completion, code_action)
+
+
+def register(server: SquillServer) -> None:
+    """Register what every client gets; `initialize` adds `completion` for those that need it."""
+    for group in _GROUPS:
+        group.register(server)

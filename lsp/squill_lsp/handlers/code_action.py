@@ -1,0 +1,68 @@
+"""textDocument/codeAction on a comment; the edit is computed in `codeAction/resolve`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from lsprotocol import types
+
+from squill_lsp.positions import offset_at, position_at, range_between
+
+if TYPE_CHECKING:
+    from pygls.workspace import TextDocument
+
+    from squill_lsp.server import SquillServer
+
+KIND = types.CodeActionKind.RefactorRewrite
+ACTIONS = {"Write SQL from this comment": 1, "Write 3 alternatives": 3}
+"""Titles, and how many statements each asks for."""
+
+
+def register(server: SquillServer) -> None:
+    options = types.CodeActionOptions(code_action_kinds=[KIND], resolve_provider=True)
+    server.feature(types.TEXT_DOCUMENT_CODE_ACTION, options)(code_action)
+    server.feature(types.CODE_ACTION_RESOLVE)(resolve)
+
+
+def code_action(ls: SquillServer, params: types.CodeActionParams) -> list[types.CodeAction]:
+    document = ls.document(params.text_document.uri)
+    if document is None or not _is_asked_for(params.context.only):
+        return []
+    offset = offset_at(document, params.range.end)
+    request = ls.suggester.request_at(ls.buffer(document), offset, anywhere=True)
+    if request is None:
+        return []
+    comment = position_at(document, request.start)
+    data = {"uri": document.uri, "line": comment.line, "character": comment.character}
+    return [
+        types.CodeAction(title, kind=KIND, data={**data, "n": n}) for title, n in ACTIONS.items()
+    ]
+
+
+def _is_asked_for(only: Any) -> bool:
+    return not only or any(kind == KIND or KIND.startswith(f"{kind}.") for kind in only)
+
+
+async def resolve(ls: SquillServer, action: types.CodeAction) -> types.CodeAction:
+    data: Any = action.data
+    if not isinstance(data, dict) or (document := ls.document(data["uri"])) is None:
+        return action
+    asked = ls.buffer(document)
+    start = offset_at(document, types.Position(data["line"], data["character"]))
+    request = ls.suggester.comment_at(asked, start)
+    if request is None:
+        return action
+    text = await ls.in_flight.run(
+        document.uri, "code action", ls.suggester.text_below(asked, request, data["n"])
+    )
+    if text is not None:
+        where = range_between(document, request.insert_at, request.insert_at)
+        action.edit = _edit(ls, document, types.TextEdit(where, text))
+    return action
+
+
+def _edit(ls: SquillServer, document: TextDocument, edit: types.TextEdit) -> types.WorkspaceEdit:
+    if not ls.can("workspace.workspace_edit.document_changes"):
+        return types.WorkspaceEdit(changes={document.uri: [edit]})
+    versioned = types.OptionalVersionedTextDocumentIdentifier(document.uri, document.version)
+    return types.WorkspaceEdit(document_changes=[types.TextDocumentEdit(versioned, [edit])])

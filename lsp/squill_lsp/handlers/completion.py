@@ -1,0 +1,110 @@
+"""textDocument/completion, for clients without inline completion: one item, filled on resolve.
+
+The list is answered at once, so that nothing waits for the model. `completionItem/resolve` puts
+the statement below the comment as an additional edit (as auto-imports do); the item's own edit
+only clears what is typed of it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from lsprotocol import types
+from pygls.capabilities import get_capability
+
+from squill_lsp.positions import offset_at, position_at, range_between
+
+if TYPE_CHECKING:
+    from pygls.workspace import TextDocument
+
+    from squill_lsp.comments import SqlRequest
+    from squill_lsp.server import SquillServer
+
+_RESOLVED_PROPERTIES = "text_document.completion.completion_item.resolve_support.properties"
+_DOCUMENTATION_FORMATS = "text_document.completion.completion_item.documentation_format"
+_LABEL_CHARACTERS = 60
+
+
+def is_wanted(capabilities: types.ClientCapabilities) -> bool:
+    """Whether the client lacks inline completion and fetches additional edits lazily."""
+    properties = get_capability(capabilities, _RESOLVED_PROPERTIES, None) or ()
+    has_inline = get_capability(capabilities, "text_document.inline_completion", None)
+    return not has_inline and "additionalTextEdits" in properties
+
+
+def register(server: SquillServer) -> None:
+    options = types.CompletionOptions(resolve_provider=True)
+    server.feature(types.TEXT_DOCUMENT_COMPLETION, options)(completion)
+    server.feature(types.COMPLETION_ITEM_RESOLVE)(resolve)
+
+
+def completion(ls: SquillServer, params: types.CompletionParams) -> types.CompletionList | None:
+    document = ls.document(params.text_document.uri)
+    if document is None:
+        return None
+    offset = offset_at(document, params.position)
+    request = ls.suggester.request_at(ls.buffer(document), offset)
+    if request is None or request.on_new_line or request.following or "\n" in request.typed:
+        return None
+    # Incomplete: what is typed belongs to the item, so it is asked for again on every key.
+    return types.CompletionList(is_incomplete=True, items=[_item(document, request)])
+
+
+def _item(document: TextDocument, request: SqlRequest) -> types.CompletionItem:
+    question = request.question
+    shown = question if len(question) <= _LABEL_CHARACTERS else question[:_LABEL_CHARACTERS] + "…"
+    label = f"✨ SQL: {shown}"
+    begun = range_between(document, request.insert_at - len(request.typed), request.insert_at)
+    comment = position_at(document, request.start)
+    return types.CompletionItem(
+        label=label,
+        kind=types.CompletionItemKind.Snippet,
+        detail="Squill",
+        filter_text=request.typed or label,
+        sort_text="\U0010ffff",
+        text_edit=types.TextEdit(begun, ""),
+        data={
+            "uri": document.uri,
+            "comment": [comment.line, comment.character],
+            "cursor": [begun.end.line, begun.end.character],
+            "question": question,
+        },
+    )
+
+
+async def resolve(ls: SquillServer, item: types.CompletionItem) -> types.CompletionItem:
+    data: Any = item.data
+    if not isinstance(data, dict) or (document := ls.document(data["uri"])) is None:
+        return item
+    request = _request_of(ls, document, data)
+    if request is None:
+        return item
+    text = await ls.in_flight.run(
+        document.uri, "completion", ls.suggester.text_below(ls.buffer(document), request)
+    )
+    if text is not None:
+        where = range_between(document, request.insert_at, request.insert_at)
+        item.additional_text_edits = [types.TextEdit(where, text)]
+        item.documentation = _documentation(ls, text.strip())
+    return item
+
+
+def _request_of(ls: SquillServer, document: TextDocument, data: Any) -> SqlRequest | None:
+    """The item's question as the document stands: some clients have inserted the item already."""
+    asked = ls.buffer(document)
+    cursor = offset_at(document, types.Position(*data["cursor"]))
+    comment = offset_at(document, types.Position(*data["comment"]))
+    for request in (
+        ls.suggester.request_at(asked, cursor),
+        ls.suggester.comment_at(asked, comment),
+    ):
+        if request is not None and request.question == data["question"]:
+            return request.below_comment()
+    return None
+
+
+def _documentation(ls: SquillServer, sql: str) -> str | types.MarkupContent:
+    formats = get_capability(ls.client_capabilities, _DOCUMENTATION_FORMATS, None) or ()
+    if types.MarkupKind.Markdown not in formats:
+        return sql
+    return types.MarkupContent(types.MarkupKind.Markdown, f"```sql\n{sql}\n```")

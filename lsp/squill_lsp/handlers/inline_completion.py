@@ -1,0 +1,54 @@
+"""textDocument/inlineCompletion: the answer as ghost text."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from lsprotocol import types
+
+from squill_lsp.positions import offset_at, range_between
+
+if TYPE_CHECKING:
+    from pygls.workspace import TextDocument
+
+    from squill_lsp.comments import SqlRequest
+    from squill_lsp.server import SquillServer
+
+TYPING_SECONDS = 0.075
+"""A pause in typing; an automatic request that is cancelled within it costs the model nothing."""
+
+
+def register(server: SquillServer) -> None:
+    # pygls announces the method only where options are given.
+    options = types.InlineCompletionOptions(work_done_progress=False)
+    server.feature(types.TEXT_DOCUMENT_INLINE_COMPLETION, options)(inline_completion)
+
+
+async def inline_completion(
+    ls: SquillServer, params: types.InlineCompletionParams
+) -> types.InlineCompletionList | None:
+    document = ls.document(params.text_document.uri)
+    if document is None:
+        return None
+    request = ls.suggester.request_at(ls.buffer(document), offset_at(document, params.position))
+    if request is None:
+        return None
+    automatic = params.context.trigger_kind == types.InlineCompletionTriggerKind.Automatic
+    return await ls.in_flight.run(
+        document.uri, "inline", _ghost_text(ls, document, request, automatic=automatic)
+    )
+
+
+async def _ghost_text(
+    ls: SquillServer, document: TextDocument, request: SqlRequest, *, automatic: bool
+) -> types.InlineCompletionList | None:
+    asked = ls.buffer(document)
+    if automatic:
+        await asyncio.sleep(TYPING_SECONDS)
+    placed = await ls.suggester.text_at_cursor(asked, request)
+    if placed is None:
+        return None
+    end = request.insert_at + placed.replaced
+    where = range_between(document, request.insert_at, end)
+    return types.InlineCompletionList([types.InlineCompletionItem(placed.text, range=where)])

@@ -1,0 +1,128 @@
+"""The language server: owns the parts and ties them to the protocol; the handlers do the work."""
+
+from __future__ import annotations
+
+import asyncio
+import importlib
+import logging
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from lsprotocol import types
+from pygls.capabilities import get_capability
+from pygls.lsp.server import LanguageServer
+from pygls.uris import to_fs_path
+
+from squill import __version__
+from squill.settings import Settings
+from squill_lsp.buffers import Buffer, is_sql_document
+from squill_lsp.editor_settings import read_settings
+from squill_lsp.in_flight import InFlight
+from squill_lsp.link import DaemonLink
+from squill_lsp.progress import LoadingProgress
+from squill_lsp.status import STATUS_METHOD, Status, StatusReporter
+from squill_lsp.workspace_files import WorkspaceFiles
+
+if TYPE_CHECKING:
+    from collections.abc import Coroutine
+
+    from pygls.workspace import TextDocument
+
+    from squill_lsp.status import State
+    from squill_lsp.suggestions import Suggester
+
+logger = logging.getLogger(__name__)
+
+
+class SquillServer(LanguageServer):
+    """One editor's server. Everything in it belongs to the event loop."""
+
+    def __init__(self) -> None:
+        super().__init__("squill", __version__)
+        self.settings = Settings()
+        self.editor_settings: Any = None
+        self.watched: tuple[str, ...] = ()
+        self.in_flight = InFlight()
+        self.files = WorkspaceFiles()
+        self.link = DaemonLink(self._daemon_state)
+        self.status = StatusReporter(self._tell_status)
+        self._progress = LoadingProgress(self.spawn)
+        self._suggester: Suggester | None = None
+        self._background: set[asyncio.Task[None]] = set()
+
+    @property
+    def suggester(self) -> Suggester:
+        """Made on first use: its modules bring in sqlglot, which `initialize` need not wait for."""
+        if self._suggester is None:
+            module = importlib.import_module("squill_lsp.suggestions")
+            self._suggester = module.Suggester(
+                self.link, self.status, self.files, self.buffers, lambda: self.settings
+            )
+        return self._suggester
+
+    def spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        """Run ``work`` beside the messages; it ends with the server."""
+        task = asyncio.create_task(work)
+        self._background.add(task)
+        task.add_done_callback(self._finished)
+
+    def _finished(self, task: asyncio.Task[None]) -> None:
+        self._background.discard(task)
+        if not task.cancelled() and (error := task.exception()):
+            logger.error("background work failed", exc_info=error)
+
+    def document(self, uri: str) -> TextDocument | None:
+        """The open SQL document of that uri."""
+        documents = self.workspace.text_documents.values()
+        return next((d for d in documents if d.uri == uri and is_sql_document(d)), None)
+
+    def buffer(self, document: TextDocument) -> Buffer:
+        path = to_fs_path(document.uri) if document.uri.startswith("file:") else None
+        return Buffer(document.uri, document.version or 0, document.source, path or "")
+
+    def buffers(self) -> list[Buffer]:
+        """The open SQL documents as they stand now, in the order of their opening."""
+        documents = self.workspace.text_documents.values()
+        return [self.buffer(document) for document in documents if is_sql_document(document)]
+
+    def can(self, capability: str) -> bool:
+        """Whether the client has this capability, a dotted name."""
+        return bool(get_capability(self.client_capabilities, capability, False))
+
+    def folders(self) -> list[Path]:
+        uris = list(self.workspace.folders) or [self.workspace.root_uri or ""]
+        paths = (to_fs_path(uri) for uri in uris if uri.startswith("file:"))
+        return [Path(path) for path in paths if path]
+
+    def apply_settings(self, data: Any) -> None:
+        """Read all settings again, with ``data`` as the editor's; report what is wrong once."""
+        self.editor_settings = data
+        problems: list[str] = []
+        folder = next(iter(self.folders()), None)
+        self.settings = read_settings(folder, data, problems.append)
+        self.link.autostart = self.settings.daemon.autostart
+        self.link.start_options = ("--model", self.settings.model) if self.settings.model else ()
+        self.files.set_folders(self.folders())
+        if problems:
+            self.log("Some settings are not used:\n" + "\n".join(problems))
+
+    def log(self, message: str, kind: types.MessageType = types.MessageType.Warning) -> None:
+        self.window_log_message(types.LogMessageParams(kind, message))
+
+    def report_server_error(self, error: Exception, source: Any) -> None:
+        """Into the editor's log. pygls itself would open a message box."""
+        self.log(f"{source.__name__}: {error}", types.MessageType.Error)
+
+    def _daemon_state(self, state: State, message: str, model: str) -> None:
+        model = model or self.status.current.model
+        self.status.update(state=state, message=message, model=model)
+
+    def _tell_status(self, status: Status) -> None:
+        self.protocol.notify(STATUS_METHOD, status.to_client())
+        if self.can("window.work_done_progress"):
+            self._progress.follow(status, self.work_done_progress)
+
+    async def close(self) -> None:
+        for task in self._background:
+            task.cancel()
+        await self.link.close()

@@ -1,0 +1,68 @@
+"""What the editor is told about Squill's state: one notification per change, never a box."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Literal
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+State = Literal["starting", "loading", "ready", "thinking", "trouble"]
+
+STATUS_METHOD = "squill/status"
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """The params of ``squill/status``. ``dialect_origin`` says what decided the dialect."""
+
+    state: State = "starting"
+    message: str = ""
+    dialect: str = ""
+    dialect_origin: str = ""
+    model: str = ""
+
+    def to_client(self) -> dict[str, str]:
+        return {
+            "state": self.state,
+            "message": self.message,
+            "dialect": self.dialect,
+            "dialectOrigin": self.dialect_origin,
+            "model": self.model,
+        }
+
+
+class StatusReporter:
+    """Calls ``notify`` with each status that differs from the one before. One event loop."""
+
+    def __init__(self, notify: Callable[[Status], None]) -> None:
+        self._notify = notify
+        self._status = Status()
+        self._thinking = 0
+        self._told: Status | None = None
+
+    @property
+    def current(self) -> Status:
+        if self._thinking and self._status.state == "ready":
+            return replace(self._status, state="thinking", message="Writing SQL")
+        return self._status
+
+    def update(self, **changes: Any) -> None:
+        """Change fields of `Status`."""
+        self._status = replace(self._status, **changes)
+        if self.current != self._told:
+            self._told = self.current
+            self._notify(self._told)
+
+    @contextmanager
+    def thinking(self) -> Iterator[None]:
+        """The state while a request is with the model, if that is ready."""
+        self._thinking += 1
+        self.update()
+        try:
+            yield
+        finally:
+            self._thinking -= 1
+            self.update()

@@ -1,0 +1,108 @@
+"""The workspace's own `.sql` files: found by the settings' globs, read off the event loop."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from squill_lsp.globs import compile_globs
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+    from squill.settings import WorkspaceSettings
+
+
+@dataclass(frozen=True, slots=True)
+class FileText:
+    """What was read, and the file's stamp (modification time in ns, bytes) at that time."""
+
+    text: str
+    stamp: tuple[int, int]
+
+
+def read_folder(
+    folder: Path, settings: WorkspaceSettings, known: Mapping[Path, FileText]
+) -> dict[Path, FileText]:
+    """The table-defining files of ``folder``, in the order of their paths.
+
+    A file whose stamp is the one in ``known`` is not read again; one that is too large, or that
+    cannot be read, is left out.
+    """
+    found = (
+        (path, _read(path, settings.max_file_bytes, known)) for path in _walk(folder, settings)
+    )
+    return {path: text for path, text in sorted(found) if text is not None}
+
+
+def _walk(folder: Path, settings: WorkspaceSettings) -> Iterator[Path]:
+    wanted = compile_globs(settings.schema_files)
+    excluded = compile_globs(settings.exclude)
+    for place, subfolders, names in os.walk(folder):
+        relative = Path(place).relative_to(folder)
+        # A folder whose every file is excluded is never entered.
+        subfolders[:] = [
+            name
+            for name in subfolders
+            if not excluded.fullmatch((relative / name / "x").as_posix())
+        ]
+        for name in names:
+            path = (relative / name).as_posix()
+            if wanted.fullmatch(path) and not excluded.fullmatch(path):
+                yield Path(place) / name
+
+
+def _read(path: Path, most_bytes: int, known: Mapping[Path, FileText]) -> FileText | None:
+    try:
+        status = path.stat()
+        stamp = (status.st_mtime_ns, status.st_size)
+        before = known.get(path)
+        if before is not None and before.stamp == stamp:
+            return before
+        if status.st_size > most_bytes or not path.is_file():
+            return None
+        return FileText(path.read_text(encoding="utf-8-sig", errors="replace"), stamp)
+    except OSError:
+        return None
+
+
+class WorkspaceFiles:
+    """The files of all workspace folders. Belongs to the event loop; reads in a worker thread."""
+
+    def __init__(self) -> None:
+        self._folders: tuple[Path, ...] = ()
+        self._files: dict[Path, FileText] = {}
+        self._changes = 1
+        self._read_at = 0
+        self._reading = asyncio.Lock()
+
+    def set_folders(self, folders: Iterable[Path]) -> None:
+        self._folders = tuple(folders)
+        self.expire()
+
+    def expire(self) -> None:
+        """Something in the folders or in the settings changed; the next `texts` looks again."""
+        self._changes += 1
+
+    async def texts(self, settings: WorkspaceSettings) -> Mapping[Path, FileText]:
+        """All files, in the order of folders and paths."""
+        async with self._reading:
+            if self._read_at != self._changes:
+                changes = self._changes
+                self._files = await asyncio.to_thread(
+                    _read_folders, self._folders, settings, self._files
+                )
+                self._read_at = changes
+            return self._files
+
+
+def _read_folders(
+    folders: Sequence[Path], settings: WorkspaceSettings, known: Mapping[Path, FileText]
+) -> dict[Path, FileText]:
+    files: dict[Path, FileText] = {}
+    for folder in folders:
+        files |= read_folder(folder, settings, known)
+    return files
