@@ -1,0 +1,184 @@
+"""Training data: what is drawn is right whatever was shuffled, dropped, renamed or made up."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import random
+import re
+from collections import Counter
+from itertools import islice
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+import sqlglot
+
+from squill.binding import bind
+from squill.ddl import parse_schema
+from squill.errors import SchemaError
+from squill.prompt.slots.format import render
+from squill.prompt.slots.numbering import Numbering
+from squill.prompt.slots.spelling import to_sql
+from squill.prompt.slots.vocabulary import ANSWER, END, QUESTION
+from squill_trainer.pretrain.augmentation import AugmentationOptions, draw_prompt
+from squill_trainer.pretrain.corpus import Pair, Values, make_pair, read_pairs
+from squill_trainer.pretrain.shards import TokenSequence, load_shard, save_shard
+from squill_trainer.pretrain.synthesis import synthetic_pairs
+from squill_trainer.pretrain.tokenizer import train_tokenizer
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+SHOP = parse_schema(
+    """
+    CREATE TABLE customers (id INTEGER PRIMARY KEY, name TEXT, city TEXT, age INTEGER);
+    CREATE TABLE orders (
+        id INTEGER PRIMARY KEY, customer_id INTEGER REFERENCES customers (id),
+        ordered_on DATE, amount REAL, note TEXT
+    );
+    CREATE TABLE stores (id INTEGER PRIMARY KEY, place TEXT);
+    """,
+    "sqlite",
+).schema
+
+WIKI = parse_schema("CREATE TABLE table_1_99_2 (Player TEXT, Points INTEGER, Club TEXT)").schema
+
+PAIRS = [
+    make_pair(SHOP, "orders of Ann Lee over 20", sql, "test")
+    for sql in (
+        "SELECT amount FROM orders JOIN customers ON orders.customer_id = customers.id "
+        "WHERE customers.name = 'Ann Lee' AND amount > 20",
+        "SELECT COUNT(*) FROM orders",
+        "SELECT place FROM stores WHERE id IN (SELECT customer_id FROM orders WHERE amount > 20)",
+    )
+] + [make_pair(WIKI, "points of Ann Lee", "SELECT Points FROM table_1_99_2", "test")]
+
+VALUES = Values(
+    [make_pair(WIKI, "Ann Lee", "SELECT * FROM table_1_99_2 WHERE Player = 'Ann Lee'", "test")]
+)
+
+WORD = re.compile(r"<([tcw])(\d+)>( [^<]*)?")
+
+
+def meaning(prompt: str, target: str) -> list[str]:
+    """The target with its slots replaced by the words that the prompt shows for them."""
+    shown = {(kind, number): text for kind, number, text in WORD.findall(prompt) if text}
+    return [
+        shown[kind, number].strip() if kind != "t" else "table"
+        for kind, number, _ in WORD.findall(target)
+    ]
+
+
+@pytest.mark.parametrize("pair", PAIRS)
+@pytest.mark.parametrize("seed", range(25))
+def test_a_drawn_prompt_asks_the_same_of_another_numbering(pair: Pair, seed: int) -> None:
+    whole = render(Numbering(pair.schema, pair.question))
+    drawn = draw_prompt(pair, PAIRS, random.Random(seed), AugmentationOptions())
+    assert drawn is not None
+    prompt, target = drawn
+    assert meaning(prompt, target) == meaning(whole, pair.target)
+    assert prompt.endswith(ANSWER)
+
+
+def test_columns_that_an_answer_needs_are_never_dropped() -> None:
+    narrow = AugmentationOptions(drop_tables=1.0, column_limit=5)
+    for seed in range(20):
+        drawn = draw_prompt(PAIRS[0], PAIRS, random.Random(seed), narrow)
+        assert drawn is not None
+        prompt, target = drawn
+        assert all(f"<c{n}>" in prompt for n in re.findall(r"<c(\d+)>", target))
+
+
+def test_a_table_without_a_telling_name_gets_one() -> None:
+    drawn = draw_prompt(PAIRS[3], PAIRS, random.Random(0), AugmentationOptions())
+    assert drawn is not None
+    assert " table 1 99 2" not in drawn[0]
+
+
+def test_drawing_is_deterministic() -> None:
+    first, second = (
+        [draw_prompt(p, PAIRS, random.Random(7), AugmentationOptions()) for p in PAIRS]
+        for _ in range(2)
+    )
+    assert first == second
+
+
+def test_synthetic_questions_bind_and_read_back() -> None:
+    for pair in islice(synthetic_pairs([SHOP, WIKI], VALUES, random.Random(3)), 400):
+        numbering = Numbering(pair.schema, pair.question)
+        sql = to_sql(pair.target, numbering, read="sqlite", write="sqlite")
+        bound = bind(sql, pair.schema)
+        assert bound.valid, (pair.question, sql, bound.problems)
+
+
+def test_synthetic_questions_reach_what_the_data_lacks() -> None:
+    pairs = islice(synthetic_pairs([SHOP], VALUES, random.Random(3)), 600)
+    text = "\n".join(pair.target for pair in pairs)
+    for wanted in (
+        "JOIN",
+        "HAVING",
+        "STRFTIME",
+        "IS NULL",
+        "BETWEEN",
+        "DISTINCT",
+        "LIKE '%",
+        "NOT ",
+    ):
+        assert wanted in text
+
+
+def test_noisy_and_unreadable_rows_are_counted_not_read(tmp_path: Path) -> None:
+    schema = "CREATE TABLE t (a TEXT);"
+    rows = [
+        {"schema": schema, "question": "a", "sql": "SELECT a FROM t"},
+        {"schema": schema, "question": "b", "sql": "SELECT a FROM t", "llm_verdict": "INCORRECT"},
+        {"schema": schema, "question": "c", "sql": "SELECT missing FROM t"},
+        {"schema": schema, "question": "d", "sql": "SELECT a FROM"},
+    ]
+    path = tmp_path / "x.train.jsonl.gz"
+    with gzip.open(path, "wt") as file:
+        file.writelines(json.dumps(row) + "\n" for row in rows)
+    rejected: Counter[str] = Counter()
+    assert [pair.question for pair in read_pairs(path, rejected)] == ["a"]
+    assert sum(rejected.values()) == 3
+
+
+def test_a_statement_outside_its_schema_is_no_pair() -> None:
+    with pytest.raises(SchemaError):
+        make_pair(SHOP, "q", "SELECT nothing FROM orders", "test")
+
+
+def test_the_tokenizer_reads_back_what_it_wrote_and_keeps_words_whole() -> None:
+    texts = [render(Numbering(p.schema, p.question)) + p.target for p in PAIRS] * 40
+    tokenizer = train_tokenizer(texts, 1000)
+    for text in [*texts[:4], "SELECT <c1> FROM <t1> WHERE <c2> = 'Ünïcode 😀 O''Neil'"]:
+        ids = tokenizer.encode(text, add_special_tokens=False).ids
+        assert tokenizer.decode(ids, skip_special_tokens=False) == text
+    assert tokenizer.token_to_id(END) == 0
+    assert tokenizer.encode("<c12> customer<w3> customer").tokens == [
+        "<c12>", "Ġcustomer", "<w3>", "Ġcustomer",
+    ]  # fmt: skip
+    assert tokenizer.encode("SELECT <c1> FROM <t1>").tokens == [
+        "SELECT ", "<c1>", " FROM ", "<t1>",
+    ]  # fmt: skip
+    assert tokenizer.encode(QUESTION).ids != tokenizer.encode(ANSWER).ids
+
+
+def test_shards_are_read_as_they_were_written(tmp_path: Path) -> None:
+    written = [
+        TokenSequence(np.array([5, 6, 7, 0]), 1, 2),
+        TokenSequence(np.array([9, 0]), 0, 1),
+    ]
+    save_shard(tmp_path / "s.npz", written)
+    read = load_shard(tmp_path / "s.npz")
+    assert [s.tokens.tolist() for s in read] == [[5, 6, 7, 0], [9, 0]]
+    assert [(s.question_start, s.answer_start) for s in read] == [(1, 2), (0, 1)]
+
+
+def test_sqlglot_parses_what_is_drawn_with_its_names() -> None:
+    for pair in PAIRS:
+        sql = to_sql(
+            pair.target, Numbering(pair.schema, pair.question), read="sqlite", write="duckdb"
+        )
+        sqlglot.parse_one(sql, dialect="duckdb")

@@ -1,0 +1,6 @@
+"""Whether a predicted query is the wanted one: by canonical form and by result."""
+
+from squill_trainer.evaluation.canonical import canonical
+from squill_trainer.evaluation.execution import Database, Outcome, compare
+
+__all__ = ["Database", "Outcome", "canonical", "compare"]

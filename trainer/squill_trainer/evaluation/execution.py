@@ -1,0 +1,109 @@
+"""Whether two queries give the same result on a SQLite database, opened for reading only."""
+
+from __future__ import annotations
+
+import math
+import sqlite3
+import time
+from collections import Counter
+from contextlib import closing
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import sqlglot
+from sqlglot import exp
+from sqlglot.errors import SqlglotError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+    from types import TracebackType
+
+Row = tuple[Any, ...]
+
+_STEPS_BETWEEN_LOOKS = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What running a query came to: rows, or the database's error."""
+
+    rows: tuple[Row, ...] = ()
+    error: str = ""
+
+
+class Database:
+    """One SQLite file. Queries are bounded in time (seconds) and in rows, and write nothing."""
+
+    def __init__(self, path: Path, *, seconds: float = 5.0, most_rows: int = 50_000) -> None:
+        self._connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)
+        self._connection.text_factory = lambda raw: raw.decode(errors="replace")
+        self._seconds = seconds
+        self._most_rows = most_rows
+
+    def run(self, sql: str) -> Outcome:
+        """Never raises on a query; one that takes too long or is wrong has an error."""
+        deadline = time.monotonic() + self._seconds
+        self._connection.set_progress_handler(
+            lambda: time.monotonic() > deadline, _STEPS_BETWEEN_LOOKS
+        )
+        try:
+            with closing(self._connection.execute(sql)) as cursor:
+                return Outcome(tuple(cursor.fetchmany(self._most_rows)))
+        except (sqlite3.Error, sqlite3.Warning) as error:
+            return Outcome(error=str(error) or type(error).__name__)
+
+    def close(self) -> None:
+        self._connection.close()
+
+    def __enter__(self) -> Database:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+def compare(predicted: Outcome, gold: Outcome, gold_sql: str) -> bool:
+    """Whether both hold the same rows: text without case, order only where the gold query orders.
+
+    Columns are compared in their order; a result that is an error matches nothing.
+    """
+    if predicted.error or gold.error:
+        return False
+    own = [tuple(map(_plain, row)) for row in predicted.rows]
+    wanted = [tuple(map(_plain, row)) for row in gold.rows]
+    return own == wanted if _is_ordered(gold_sql) else Counter(own) == Counter(wanted)
+
+
+def _plain(value: Any) -> Any:
+    match value:
+        case str():
+            return _number(value.strip().casefold())
+        case int() | float():
+            return _rounded(float(value))
+    return value
+
+
+def _number(text: str) -> Any:
+    """A text that spells a number equals the number, as SQLite's own comparison would have it."""
+    try:
+        value = float(text)
+    except ValueError:
+        return text
+    return _rounded(value) if math.isfinite(value) else text
+
+
+def _rounded(value: float) -> float:
+    return float(f"{value:.6g}")
+
+
+def _is_ordered(sql: str) -> bool:
+    try:
+        tree = sqlglot.parse_one(sql, dialect="sqlite")
+    except SqlglotError:
+        return " order by " in sql.lower()
+    return isinstance(tree, exp.Query) and tree.args.get("order") is not None

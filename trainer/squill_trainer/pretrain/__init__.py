@@ -1,0 +1,1 @@
+"""Trains the embedded model from scratch: data, tokenizer, training, export."""

@@ -1,0 +1,86 @@
+"""``squill pretrain prepare|train|export``: the embedded model from scratch."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+def main(argv: Sequence[str]) -> int:
+    options = _parser().parse_args(argv)
+    try:
+        import torch  # noqa: F401 (the optional extra; the other imports need it)
+    except ModuleNotFoundError:
+        print(
+            "Training needs PyTorch: install it with `pip install squill[pretrain]`.",
+            file=sys.stderr,
+        )
+        return 3
+    steps = {"prepare": _prepare, "train": _train, "export": _export}
+    steps[options.step](options)
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="squill pretrain", description=__doc__)
+    parser.add_argument("--prepared", type=Path, default=Path("runs/prepared"))
+    parser.add_argument("--run", type=Path, default=Path("runs/base"))
+    steps = parser.add_subparsers(dest="step", required=True)
+    prepare = steps.add_parser("prepare", help="make tokenizer and shards from the data")
+    prepare.add_argument("data", type=Path, help="folder of *.train.jsonl.gz and *.dev.jsonl.gz")
+    prepare.add_argument("--epochs", type=int, default=4)
+    prepare.add_argument("--vocabulary", type=int, default=4096)
+    prepare.add_argument("--seed", type=int, default=0)
+    train = steps.add_parser("train", help="train, or go on from the last checkpoint")
+    train.add_argument("--tokens", type=int, default=30_000_000)
+    train.add_argument("--threads", type=int, default=1)
+    train.add_argument("--hidden", type=int, default=256)
+    train.add_argument("--layers", type=int, default=6)
+    train.add_argument("--batch-tokens", type=int, default=3000)
+    export = steps.add_parser("export", help="write a folder that mlx-lm loads")
+    export.add_argument("folder", type=Path)
+    return parser
+
+
+def _prepare(options: argparse.Namespace) -> None:
+    from squill_trainer.pretrain.prepare import Mix, prepare
+
+    prepare(
+        options.data,
+        options.prepared,
+        epochs=options.epochs,
+        vocabulary_size=options.vocabulary,
+        mix=Mix(),
+        seed=options.seed,
+    )
+
+
+def _train(options: argparse.Namespace) -> None:
+    import torch
+    from tokenizers import Tokenizer
+
+    from squill_trainer.pretrain.model import LlamaConfig
+    from squill_trainer.pretrain.train import Trainer, TrainingOptions
+
+    torch.set_num_threads(options.threads)
+    tokenizer = Tokenizer.from_file(str(options.prepared / "tokenizer.json"))
+    config = LlamaConfig(
+        vocab_size=tokenizer.get_vocab_size(),
+        hidden_size=options.hidden,
+        intermediate_size=options.hidden * 11 // 4,
+        num_hidden_layers=options.layers,
+        num_attention_heads=options.hidden // 64,
+    )
+    training = TrainingOptions(token_budget=options.tokens, batch_tokens=options.batch_tokens)
+    Trainer(options.prepared, options.run, config, training).train()
+
+
+def _export(options: argparse.Namespace) -> None:
+    from squill_trainer.pretrain.export import export
+
+    export(options.prepared, options.run, options.folder)
