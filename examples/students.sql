@@ -1,0 +1,10 @@
+-- dialect: sqlite
+
+CREATE TABLE students (
+    Name   TEXT,
+    Age    INTEGER,
+    School TEXT,
+    Grade  TEXT,
+    Height REAL,
+    Weight REAL
+);
