@@ -21,12 +21,16 @@ TableKind = Literal["table", "view", "temporary"]
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One column. ``type`` is the user's own text, empty where none was written."""
+    """One column. ``type`` is the user's own text, empty where none was written.
+
+    ``quoted``: the definition writes the name in quotes (`squill.quoting` says when that matters).
+    """
 
     name: str
     type: str = ""
     comment: str = ""
     primary_key: bool = False
+    quoted: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +56,7 @@ class Table:
     kind: TableKind = "table"
     comment: str = ""
     foreign_keys: tuple[ForeignKey, ...] = ()
+    quoted: bool = False
 
     @property
     def qualified_name(self) -> str:
@@ -131,6 +136,7 @@ def _table(data: Mapping[str, Any]) -> Table:
         kind=kind,
         comment=_text(data.get("comment", "")),
         foreign_keys=tuple(_foreign_key(k) for k in data.get("foreign_keys", ())),
+        quoted=bool(data.get("quoted", False)),
     )
 
 
@@ -140,6 +146,7 @@ def _column(data: Mapping[str, Any]) -> Column:
         type=_text(data.get("type", "")),
         comment=_text(data.get("comment", "")),
         primary_key=bool(data.get("primary_key", False)),
+        quoted=bool(data.get("quoted", False)),
     )
 
 

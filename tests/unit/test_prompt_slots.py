@@ -117,16 +117,27 @@ def test_a_quote_in_a_question_cannot_end_a_literal() -> None:
     assert sql == "SELECT name FROM students WHERE name = 'x''); DROP TABLE students; --'"
 
 
-def test_names_that_need_quotes_are_quoted_as_the_dialect_does() -> None:
-    table = Table("order", (Column("Open since", "DATE"),))
-    for dialect, quoted in (("postgres", '"Open since"'), ("mysql", "`Open since`")):
-        sql = SLOTS.sql("SELECT <c1> FROM <t1>", Schema((table,), dialect), "q")
-        assert quoted in sql
-
-
-def test_a_name_of_another_case_is_quoted_where_the_dialect_folds() -> None:
-    schema = Schema((Table("Students", (Column("firstName"),)),), "postgres")
-    assert SLOTS.sql("SELECT <c1> FROM <t1>", schema, "q") == 'SELECT "firstName" FROM "Students"'
+@pytest.mark.parametrize(
+    ("dialect", "ddl", "sql"),
+    [
+        (
+            "postgres",
+            'CREATE TABLE "order" ("Open since" DATE)',
+            'SELECT "Open since" FROM "order"',
+        ),
+        ("mysql", "CREATE TABLE `order` (`Open since` DATE)", "SELECT `Open since` FROM `order`"),
+        ("mysql", "CREATE TABLE `shops` (`place` TEXT)", "SELECT place FROM shops"),
+        ("tsql", "CREATE TABLE [my shops] ([a b] INT)", "SELECT [a b] FROM [my shops]"),
+        ("postgres", 'CREATE TABLE "Shops" ("firstName" TEXT)', 'SELECT "firstName" FROM "Shops"'),
+        ("postgres", "CREATE TABLE Shops (firstName TEXT)", "SELECT firstName FROM Shops"),
+        ("postgres", 'CREATE TABLE "shops" ("place" TEXT)', "SELECT place FROM shops"),
+        ("snowflake", 'CREATE TABLE "shops" ("PLACE" TEXT)', 'SELECT PLACE FROM "shops"'),
+        ("sqlite", 'CREATE TABLE "Shops" ("firstName" TEXT)', "SELECT firstName FROM Shops"),
+    ],
+)
+def test_a_name_is_quoted_where_the_dialect_needs_it(dialect: str, ddl: str, sql: str) -> None:
+    schema = parse_schema(ddl, dialect).schema
+    assert SLOTS.sql("SELECT <c1> FROM <t1>", schema, "q") == sql
 
 
 @pytest.mark.parametrize(

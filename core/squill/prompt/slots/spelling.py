@@ -10,6 +10,7 @@ from sqlglot import exp
 from sqlglot.errors import SqlglotError
 
 from squill.errors import NoValidAnswerError
+from squill.quoting import identifier
 
 if TYPE_CHECKING:
     from squill.prompt.slots.numbering import Numbering
@@ -34,10 +35,11 @@ def to_sql(target: str, numbering: Numbering, *, read: str, write: str) -> str:
         raise NoValidAnswerError(f"The model's answer does not parse: {target!r}") from error
     if not isinstance(tree, exp.Query):
         raise NoValidAnswerError(f"The model's answer is not a query: {target!r}")
+    speller = _Speller(numbering, write)
     for column in list(tree.find_all(exp.Column)):
-        _spell_column(column, numbering)
+        speller.spell_column(column)
     for table in list(tree.find_all(exp.Table)):
-        _spell_table(table, numbering)
+        speller.spell_table(table)
     return tree.sql(dialect=write, comments=False)
 
 
@@ -84,57 +86,59 @@ def _placeholder(name: str) -> tuple[str, int] | None:
     return (match[1], int(match[2])) if match else None
 
 
-def _spell_table(node: exp.Table, numbering: Numbering) -> None:
-    slot = _placeholder(node.name)
-    if slot is None:
-        return
-    table = numbering.table(slot[1]) if slot[0] == "t" else None
-    if table is None:
-        raise NoValidAnswerError(f"The model named a table that the prompt lacks: {slot}")
-    spelled = exp.table_(
-        exp.to_identifier(table.name),
-        db=exp.to_identifier(table.namespace.rpartition(".")[2]) if table.namespace else None,
-        catalog=exp.to_identifier(table.namespace.rpartition(".")[0] or None),
-    )
-    if alias := _placeholder(node.alias):
-        spelled.set("alias", exp.TableAlias(this=exp.to_identifier(f"t{alias[1]}")))
-    for key in ("joins", "alias"):
-        if node.args.get(key) and not spelled.args.get(key):
-            spelled.set(key, node.args[key])
-    node.replace(spelled)
+class _Speller:
+    """Gives placeholders their names, in place: all columns first, then the tables."""
+
+    def __init__(self, numbering: Numbering, dialect: str) -> None:
+        self._numbering = numbering
+        self._dialect = dialect
+
+    def spell_table(self, node: exp.Table) -> None:
+        slot = _placeholder(node.name)
+        if slot is None:
+            return
+        table = self._numbering.table(slot[1]) if slot[0] == "t" else None
+        if table is None:
+            raise NoValidAnswerError(f"The model named a table that the prompt lacks: {slot}")
+        catalog, _, schema = table.namespace.rpartition(".")
+        node.set("this", identifier(table, self._dialect))
+        node.set("db", exp.to_identifier(schema or None))
+        node.set("catalog", exp.to_identifier(catalog or None))
+        if alias := _placeholder(node.alias):
+            node.set("alias", exp.TableAlias(this=_alias(alias[1])))
+
+    def spell_column(self, node: exp.Column) -> None:
+        slot = _placeholder(node.name)
+        if slot is None:
+            return
+        found = self._numbering.column(slot[1]) if slot[0] == "c" else None
+        if found is None:
+            raise NoValidAnswerError(f"The model named a column that the prompt lacks: {slot}")
+        table, column = found
+        qualifier = self._qualifier(node, table)
+        node.replace(exp.column(identifier(column, self._dialect), table=qualifier))
+
+    def _qualifier(self, node: exp.Column, table: Table) -> exp.Identifier | None:
+        """What stands before the column: an alias, the table's name, nothing where one will do."""
+        token = f"squill_t{self._numbering.table_number(table)}"
+        select = node.find_ancestor(exp.Select)
+        nearest = select
+        while select is not None:
+            sources = _from(select)
+            for source in sources:
+                if source.name == token and source.alias_or_name == (node.table or token):
+                    if select is nearest and len(sources) == 1 and not node.table:
+                        return None
+                    alias = _placeholder(source.alias)
+                    return _alias(alias[1]) if alias else identifier(table, self._dialect)
+            select = select.find_ancestor(exp.Select)
+        raise NoValidAnswerError(
+            f"The model used {table.name!r} without a FROM clause that names it."
+        )
 
 
-def _spell_column(node: exp.Column, numbering: Numbering) -> None:
-    slot = _placeholder(node.name)
-    if slot is None:
-        return
-    found = numbering.column(slot[1]) if slot[0] == "c" else None
-    if found is None:
-        raise NoValidAnswerError(f"The model named a column that the prompt lacks: {slot}")
-    table, column = found
-    node.replace(
-        exp.column(exp.to_identifier(column.name), table=_qualifier(node, table, numbering))
-    )
-
-
-def _qualifier(node: exp.Column, table: Table, numbering: Numbering) -> exp.Identifier | None:
-    """What stands before the column: an alias, the table's name, or nothing where one will do."""
-    token = f"squill_t{numbering.table_number(table)}"
-    select = node.find_ancestor(exp.Select)
-    depth = 0
-    while select is not None:
-        tables = _from(select)
-        for source in tables:
-            named = source.alias_or_name
-            if source.name == token and named == (node.table or token):
-                if depth == 0 and len(tables) == 1 and not node.table:
-                    return None
-                alias = _placeholder(named)
-                assert alias is not None  # both are placeholders
-                return exp.to_identifier(f"t{alias[1]}" if alias[0] == "a" else table.name)
-        select = select.find_ancestor(exp.Select)
-        depth += 1
-    raise NoValidAnswerError(f"The model used {table.name!r} without a FROM clause that names it.")
+def _alias(number: int) -> exp.Identifier:
+    return exp.to_identifier(f"t{number}")
 
 
 def _from(select: exp.Select) -> list[exp.Table | exp.Subquery]:
