@@ -211,12 +211,15 @@ class _Run:
                 draft.text = token.text
                 draft.logprobs.append(token.logprob)
                 draft.complete = token.end or any(s in token.text.lstrip() for s in stops)
-                yield Step("decode", token.text if shown else "")
+                yield Step("decode", self._preview(token.text) if shown else "")
                 if draft.complete or len(draft.logprobs) >= self._max_tokens or self._late:
                     break
         finally:
             writing.close()
         return draft
+
+    def _preview(self, written: str) -> str:
+        return self._model.prompt_format.preview(written, self._schema, self._question)
 
     def _judge(self, draft: _Draft) -> None:
         """Keep a draft that parses and binds; remember why the first other one does not."""

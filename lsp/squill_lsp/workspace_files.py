@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import os
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from squill_lsp.globs import compile_globs
+from squill.schema_files import find_schema_files
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
+    from pathlib import Path
 
     from squill.settings import WorkspaceSettings
 
@@ -33,26 +32,10 @@ def read_folder(
     cannot be read, is left out.
     """
     found = (
-        (path, _read(path, settings.max_file_bytes, known)) for path in _walk(folder, settings)
+        (path, _read(path, settings.max_file_bytes, known))
+        for path in find_schema_files(folder, settings)
     )
     return {path: text for path, text in sorted(found) if text is not None}
-
-
-def _walk(folder: Path, settings: WorkspaceSettings) -> Iterator[Path]:
-    wanted = compile_globs(settings.schema_files)
-    excluded = compile_globs(settings.exclude)
-    for place, subfolders, names in os.walk(folder):
-        relative = Path(place).relative_to(folder)
-        # A folder whose every file is excluded is never entered.
-        subfolders[:] = [
-            name
-            for name in subfolders
-            if not excluded.fullmatch((relative / name / "x").as_posix())
-        ]
-        for name in names:
-            path = (relative / name).as_posix()
-            if wanted.fullmatch(path) and not excluded.fullmatch(path):
-                yield Path(place) / name
 
 
 def _read(path: Path, most_bytes: int, known: Mapping[Path, FileText]) -> FileText | None:

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from squill.globs import compile_globs
 from squill.settings import WorkspaceSettings
 from squill_lsp.buffers import Buffer
-from squill_lsp.globs import compile_globs
 from squill_lsp.sources import SchemaSources, ordered_sources
 from squill_lsp.workspace_files import FileText, WorkspaceFiles, read_folder
 

@@ -106,6 +106,22 @@ def test_slots_become_the_statement_again(question: str, sql: str, target: str) 
     )
 
 
+@pytest.mark.parametrize(
+    ("written", "shown"),
+    [
+        ("", ""),
+        ("SELECT <c5>", "SELECT name"),
+        ("SELECT <c5> FROM <t2> WHERE <c5> = '<w3>", "SELECT name FROM students WHERE name = '"),
+        ("SELECT <c5> FROM <t2> WHERE <c5> = '<w3><w4>'", None),
+        ("SELECT <a1>.<c5> FROM <t2> AS <a1>", "SELECT t1.name FROM students AS t1"),
+        ("SELECT <c99>", "SELECT "),
+    ],
+)
+def test_an_unfinished_target_can_be_shown(written: str, shown: str | None) -> None:
+    expected = "SELECT name FROM students WHERE name = 'Ann Lee'" if shown is None else shown
+    assert SLOTS.preview(written, SCHOOL, QUESTION) == expected
+
+
 def test_a_literal_is_written_as_the_question_spells_it() -> None:
     sql = SLOTS.sql("SELECT <c5> FROM <t2> WHERE <c5> = '<w3><w4>'", SCHOOL, QUESTION)
     assert sql == "SELECT name FROM students WHERE name = 'Ann Lee'"

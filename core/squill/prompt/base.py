@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
+    from squill.prompt.terminals import Terminals
     from squill.schema import Schema
 
 ChatTemplate = Callable[[list[dict[str, str]]], str]
@@ -52,6 +53,12 @@ class PromptFormat(Protocol):
         Raises:
             SchemaError: the format cannot express this statement.
         """
+
+    def terminals(self, schema: Schema, question: str) -> Terminals:
+        """What the names and literals of an answer are made of."""
+
+    def preview(self, written: str, schema: Schema, question: str) -> str:
+        """What a person may be shown of an answer that is still being written; not yet checked."""
 
     def sql(self, target: str, schema: Schema, question: str) -> str:
         """One SQL statement in the schema's dialect, without a closing semicolon.

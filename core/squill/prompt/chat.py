@@ -6,6 +6,7 @@ from itertools import takewhile
 from typing import TYPE_CHECKING
 
 from squill.prompt.plain import PlainFormat, first_statement, render_tables
+from squill.prompt.terminals import Terminals, spelled
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -49,6 +50,12 @@ class ChatFormat:
 
     def target(self, sql: str, schema: Schema, question: str) -> str:
         return self._plain.target(sql, schema, question).lstrip()
+
+    def terminals(self, schema: Schema, question: str) -> Terminals:
+        return Terminals(schema.dialect, spelled(schema, schema.dialect), stops=self.stops)
+
+    def preview(self, written: str, schema: Schema, question: str) -> str:
+        return written.strip()
 
     def sql(self, target: str, schema: Schema, question: str) -> str:
         return first_statement(target)

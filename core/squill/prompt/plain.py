@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from squill.errors import NoValidAnswerError
+from squill.prompt.terminals import Terminals, spelled
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -30,6 +31,12 @@ class PlainFormat:
 
     def target(self, sql: str, schema: Schema, question: str) -> str:
         return f" {_line(sql)}"
+
+    def terminals(self, schema: Schema, question: str) -> Terminals:
+        return Terminals(schema.dialect, spelled(schema, schema.dialect), stops=self.stops)
+
+    def preview(self, written: str, schema: Schema, question: str) -> str:
+        return written.strip()
 
     def sql(self, target: str, schema: Schema, question: str) -> str:
         return first_statement(target)

@@ -9,6 +9,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+OUTPUT_PROJECTIONS = ("o_proj.weight", "down_proj.weight")
+"""What writes into the residual stream."""
+
 
 @dataclass(frozen=True, slots=True)
 class LlamaConfig:
@@ -122,11 +125,21 @@ class Llama(nn.Module):
         self.embed_tokens = nn.Embedding(config.vocab_size, config.hidden_size)
         self.layers = nn.ModuleList(_Layer(config) for _ in range(config.num_hidden_layers))
         self.norm = _RmsNorm(config.hidden_size, config.rms_norm_eps)
-        self.apply(self._initialise)
+        self._initialise()
 
-    def _initialise(self, module: nn.Module) -> None:
-        if isinstance(module, nn.Linear | nn.Embedding):
-            nn.init.normal_(module.weight, std=0.02)
+    def _initialise(self) -> None:
+        """Layers start as the identity, and what they add stays small beside the embedding.
+
+        Copying a slot from the prompt needs the token's own embedding to be visible in the last
+        layer; outputs that outgrow it delay copying by thousands of steps.
+        """
+        nn.init.normal_(self.embed_tokens.weight, std=self.config.hidden_size**-0.5)
+        nn.init.constant_(self.norm.weight, 0.25)
+        for name, parameter in self.layers.named_parameters():
+            if name.endswith(OUTPUT_PROJECTIONS):
+                nn.init.zeros_(parameter)
+            elif name.endswith("_proj.weight"):
+                nn.init.normal_(parameter, std=0.02)
 
     def forward(self, tokens: Tensor) -> Tensor:
         x = self.embed_tokens(tokens)

@@ -10,9 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
+from squill_trainer.pretrain.model import OUTPUT_PROJECTIONS
+
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
+_OUTPUT_SHARE = 0.25
+"""Of the Muon rate, for what writes into the residual stream (see `Llama`)."""
 _NEWTON_SCHULZ = (3.4445, -4.7750, 2.0315)
 
 
@@ -70,6 +74,8 @@ class Optimizer:
         momentum.mul_(0.95).add_(gradient)
         update = orthogonalised(gradient + 0.95 * momentum)
         rate = self._muon_rate * scale * max(1.0, update.shape[0] / update.shape[1]) ** 0.5
+        if name.endswith(OUTPUT_PROJECTIONS):
+            rate *= _OUTPUT_SHARE
         self._masters[name].mul_(1 - rate * 0.01).add_(update, alpha=-rate)
 
     def state(self) -> dict[str, Any]:

@@ -33,7 +33,7 @@ class TrainingOptions:
     batch_tokens: int = 3000
     warmup_steps: int = 100
     decay: float = 0.4
-    muon_rate: float = 0.02
+    muon_rate: float = 0.01
     adam_rate: float = 2e-3
     question_weight: float = 0.05
     checkpoint_seconds: int = 300
@@ -77,8 +77,8 @@ class Trainer:
         self.save()
 
     def _batches(self) -> Iterator[Batch]:
-        shards = sorted(self._prepared.glob("epoch-*.npz"), key=lambda p: int(p.stem[6:]))
         while True:
+            shards = sorted(self._prepared.glob("epoch-*.npz"), key=lambda p: int(p.stem[6:]))
             sequences = load_shard(shards[self._epoch % len(shards)])
             rng = np.random.default_rng((self._options.seed, self._epoch))
             drawn = self._bucketed(sequences, rng)
@@ -94,6 +94,7 @@ class Trainer:
             rng,
             tokens=self._options.batch_tokens,
             question_weight=self._options.question_weight,
+            short_first=self._epoch == 0,
         )
 
     def _train_step(self, batch: Batch) -> float:

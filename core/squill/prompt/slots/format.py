@@ -8,19 +8,23 @@ from typing import TYPE_CHECKING
 from squill.prompt.pruning import fits
 from squill.prompt.slots.linking import word_links
 from squill.prompt.slots.numbering import Numbering, number
-from squill.prompt.slots.spelling import to_sql
+from squill.prompt.slots.spelling import to_preview, to_sql
 from squill.prompt.slots.target import to_target
 from squill.prompt.slots.vocabulary import (
     ANSWER,
     FOREIGN_KEY,
+    KEYWORDS,
+    MAX_ALIASES,
     MAX_COLUMNS,
     MAX_TABLES,
     PRIMARY_KEY,
     QUESTION,
+    alias_token,
     column_token,
     table_token,
     word_token,
 )
+from squill.prompt.terminals import TableTerminal, Terminals
 from squill.prompt.words import identifier_words
 
 if TYPE_CHECKING:
@@ -64,9 +68,35 @@ class SlotsFormat:
         numbering = number(schema, question)
         return to_target(sql, numbering, read=schema.dialect, write=self.dialect)
 
+    def terminals(self, schema: Schema, question: str) -> Terminals:
+        return slot_terminals(number(schema, question), self.dialect)
+
+    def preview(self, written: str, schema: Schema, question: str) -> str:
+        return to_preview(written, number(schema, question))
+
     def sql(self, target: str, schema: Schema, question: str) -> str:
         numbering = number(schema, question)
         return to_sql(target, numbering, read=self.dialect, write=schema.dialect)
+
+
+def slot_terminals(numbering: Numbering, dialect: str) -> Terminals:
+    """Exactly the slots that the prompt shows."""
+    tables = []
+    column = numbering.first_column
+    for index, table in enumerate(numbering.schema.tables):
+        columns = tuple(column_token(column + i) for i in range(len(table.columns)))
+        column += len(columns)
+        tables.append(TableTerminal(table_token(numbering.first_table + index), "", columns))
+    words = (word_token(numbering.first_word + i) for i in range(len(numbering.words)))
+    aliases = (alias_token(i) for i in range(1, MAX_ALIASES + 1))
+    return Terminals(
+        dialect,
+        tuple(tables),
+        exact=True,
+        keywords=KEYWORDS,
+        aliases=tuple(aliases),
+        words=tuple(words),
+    )
 
 
 def render(numbering: Numbering) -> str:

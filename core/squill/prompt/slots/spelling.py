@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 _SPAN = re.compile(r"<w(\d+)><w(\d+)>")
 _SLOT = re.compile(r"<([tcaw])(\d+)>")
+_UNFINISHED = re.compile(r"(?<!>)<w\d+>$")
+"""A span whose last word is still to come; slots are single tokens and never cut."""
 _LITERAL = re.compile(r"'(?:[^']|'')*'")
 _PLACEHOLDER = re.compile(r"^squill_([tca])(\d+)$")
 
@@ -41,6 +43,24 @@ def to_sql(target: str, numbering: Numbering, *, read: str, write: str) -> str:
     for table in list(tree.find_all(exp.Table)):
         speller.spell_table(table)
     return tree.sql(dialect=write, comments=False)
+
+
+def to_preview(written: str, numbering: Numbering) -> str:
+    """An unfinished target with its slots spelled out, up to the last one that is complete."""
+    complete = _UNFINISHED.sub("", written)
+    spelled = _SPAN.sub(lambda m: numbering.span(int(m[1]), int(m[2])) or "", complete)
+    return _SLOT.sub(lambda m: _name(m, numbering), spelled)
+
+
+def _name(match: re.Match[str], numbering: Numbering) -> str:
+    number = int(match[2])
+    if match[1] == "t":
+        table = numbering.table(number)
+        return table.name if table else ""
+    if match[1] == "c":
+        found = numbering.column(number)
+        return found[1].name if found else ""
+    return f"t{number}"
 
 
 def _fill(target: str, numbering: Numbering) -> str:
