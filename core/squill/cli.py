@@ -22,6 +22,7 @@ USAGE_ERROR = 2
 
 SUMMARIES = {
     "ask": "write SQL for a question",
+    "check": "find statements that do not fit the tables",
     "daemon": "run, start, stop and inspect the model's process",
     "lsp": "run the language server on standard input and output",
     "pretrain": "train the embedded model from scratch",

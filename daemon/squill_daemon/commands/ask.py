@@ -20,7 +20,7 @@ from squill.errors import (
     UsageError,
 )
 from squill.paths import runtime_paths
-from squill.schema_files import find_schema_files
+from squill.schema_files import schema_texts
 from squill.settings import load_settings
 from squill_daemon.model_files import EMBEDDED_NAME, canonical_model
 
@@ -84,7 +84,7 @@ def _answer(options: argparse.Namespace) -> tuple[dict[str, Any], list[str]]:
     settings = load_settings(folder, _say)
     model = canonical_model(options.model or settings.model, folder)
     settings = replace(settings, model=model)
-    texts = _schema_texts(options.schema, folder, settings)
+    texts = schema_texts(options.schema, folder, settings.workspace)
     params = {
         "schema": list(texts.values()),
         "question": options.question,
@@ -97,36 +97,6 @@ def _answer(options: argparse.Namespace) -> tuple[dict[str, Any], list[str]]:
     else:
         answer = asyncio.run(_ask_daemon(params, settings, insist=bool(options.model)))
     return answer, list(texts)
-
-
-def _schema_texts(named: Sequence[str], folder: Path, settings: Settings) -> dict[str, str]:
-    """
-    Raises:
-        UsageError: a file cannot be read, or there is none.
-    """
-    if named:
-        return {name: _read(name) for name in named}
-    workspace = settings.workspace
-    found = sorted(find_schema_files(folder, workspace))
-    texts = {
-        str(path.relative_to(folder)): _read(str(path))
-        for path in found
-        if path.stat().st_size <= workspace.max_file_bytes
-    }
-    if not texts:
-        raise UsageError(
-            f"There are no table definitions in {folder}. Name a file with --schema FILE."
-        )
-    return texts
-
-
-def _read(name: str) -> str:
-    try:
-        if name == "-":
-            return sys.stdin.read()
-        return Path(name).read_text(encoding="utf-8-sig", errors="replace")
-    except OSError as error:
-        raise UsageError(f"{name}: {error.strerror}. Correct --schema.") from error
 
 
 async def _ask_daemon(

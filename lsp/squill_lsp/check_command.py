@@ -1,0 +1,87 @@
+"""``squill check FILE…``: which statements do not fit the schema."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from squill.ddl import SchemaBuilder, SchemaSource
+from squill.errors import UsageError
+from squill.schema_files import read_sql, schema_texts
+from squill.settings import load_settings
+from squill_lsp.check import check_text
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from squill.ddl import ParsedSchema
+    from squill.settings import WorkspaceSettings
+
+CLEAN, FOUND, USAGE = range(3)
+
+
+def main(argv: Sequence[str]) -> int:
+    """Exit code 0: everything fits; 1: something does not; 2: usage."""
+    options = _parser().parse_args(argv)
+    try:
+        lines = _findings(options)
+    except UsageError as error:
+        print(f"squill check: {error.message}", file=sys.stderr)
+        return USAGE
+    for line in lines:
+        print(line)
+    return FOUND if lines else CLEAN
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="squill check",
+        description="Print what in SQL files does not parse or does not fit the tables.",
+    )
+    parser.add_argument("files", nargs="+", metavar="FILE", help="- is standard input")
+    parser.add_argument(
+        "--schema",
+        action="append",
+        default=[],
+        metavar="FILE",
+        help="table definitions; may be given more than once "
+        "(default: the files themselves and the .sql files of this folder)",
+    )
+    parser.add_argument("--dialect", default="", help="SQL dialect (default: found out)")
+    return parser
+
+
+def _findings(options: argparse.Namespace) -> list[str]:
+    folder = Path.cwd()
+    settings = load_settings(folder, lambda text: print(text, file=sys.stderr))
+    texts = {name: read_sql(name) for name in options.files}
+    others = _others(options.schema, folder, settings.workspace)
+    own = {Path(name).absolute() for name in texts}
+    sources = [
+        SchemaSource(name, text)
+        for name, text in others.items()
+        if Path(name).absolute() not in own
+    ]
+    sources += [SchemaSource(name, text) for name, text in texts.items()]
+    parsed = SchemaBuilder().build(sources, options.dialect or settings.dialect)
+    return [line for name, text in texts.items() for line in _lines(name, text, parsed)]
+
+
+def _others(named: Sequence[str], folder: Path, settings: WorkspaceSettings) -> dict[str, str]:
+    try:
+        return schema_texts(named, folder, settings)
+    except UsageError:
+        if named:
+            raise
+        return {}  # the checked files may define all that they use
+
+
+def _lines(name: str, text: str, parsed: ParsedSchema) -> list[str]:
+    found = [(p.line, p.message) for p in parsed.problems if p.source == name]
+    found += [
+        (text.count("\n", 0, finding.start) + 1, finding.message)
+        for finding in check_text(text, parsed.schema)
+    ]
+    return [f"{name}:{line}: {message}" for line, message in sorted(found)]

@@ -1,0 +1,78 @@
+"""``squill check``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from squill.ddl import parse_schema
+from squill_lsp.check import check_text
+from squill_lsp.check_command import main
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+TEXT = """CREATE TABLE t (a INT, b TEXT);
+
+SELECT a FROM t;
+SELECT c FROM t; -- no such column
+INSERT INTO t (a, d) VALUES (1, 'x');
+GRANT SELECT ON t TO somebody;
+SELECT b FROM t WHERE;
+"""
+
+
+@pytest.fixture(autouse=True)
+def _folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("SQUILL_CONFIG_DIR", str(tmp_path / "config"))
+
+
+def test_a_finding_is_a_statement_with_its_place() -> None:
+    schema = parse_schema(TEXT, "sqlite").schema
+    found = list(check_text(TEXT, schema))
+    assert [TEXT[f.start : f.end].split()[0] for f in found] == ["SELECT", "INSERT", "SELECT"]
+    assert "`c`" in found[0].message
+
+
+def test_a_file_is_checked_against_its_own_tables(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "report.sql").write_text(TEXT)
+    assert main(["report.sql", "--dialect", "sqlite"]) == 1
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split(": ")[0] for line in lines] == [
+        "report.sql:4",
+        "report.sql:5",
+        "report.sql:7",
+    ]
+
+
+def test_the_tables_of_the_folder_count_too(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "schema.sql").write_text("CREATE TABLE other (x INT);")
+    (tmp_path / "report.sql").write_text("SELECT x FROM other;")
+    assert main(["report.sql"]) == 0
+    assert capsys.readouterr().out == ""
+
+
+def test_a_named_schema_stands_for_the_folder(tmp_path: Path) -> None:
+    (tmp_path / "schema.sql").write_text("CREATE TABLE other (x INT);")
+    (tmp_path / "named.ddl").write_text("CREATE TABLE t (y INT);")
+    (tmp_path / "report.sql").write_text("SELECT x FROM other;")
+    assert main(["report.sql", "--schema", "named.ddl"]) == 1
+
+
+def test_a_definition_that_cannot_be_read_is_a_finding(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "a.sql").write_text("CREATE TABLE broken (a INT;\n\nCREATE TABLE t (a INT);\n")
+    assert main(["a.sql", "--dialect", "postgres"]) == 1
+    assert capsys.readouterr().out.startswith("a.sql:1: ")
+
+
+def test_a_missing_file_is_a_usage_error(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["nowhere.sql"]) == 2
+    assert "nowhere.sql" in capsys.readouterr().err
