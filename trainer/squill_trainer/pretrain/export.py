@@ -27,6 +27,7 @@ def export(prepared: Path, run: Path, folder: Path) -> None:
         for name, tensor in state["optimizer"]["masters"].items()
     }
     save_file(weights, folder / "model.safetensors", metadata={"format": "mlx"})
+    (folder / "model.safetensors").chmod(0o644)
     tokenizer = (prepared / "tokenizer.json").read_text(encoding="utf-8")
     (folder / "tokenizer.json").write_text(tokenizer, encoding="utf-8")
     _write(folder / "config.json", LlamaConfig(**state["config"]).to_hub(CONTEXT))
