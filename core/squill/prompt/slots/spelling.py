@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from typing import TYPE_CHECKING
 
 import sqlglot
@@ -37,7 +38,7 @@ def to_sql(target: str, numbering: Numbering, *, read: str, write: str) -> str:
         raise NoValidAnswerError(f"The model's answer does not parse: {target!r}") from error
     if not isinstance(tree, exp.Query):
         raise NoValidAnswerError(f"The model's answer is not a query: {target!r}")
-    speller = _Speller(numbering, write)
+    speller = _Speller(tree, numbering, write)
     for column in list(tree.find_all(exp.Column)):
         speller.spell_column(column)
     for table in list(tree.find_all(exp.Table)):
@@ -109,15 +110,33 @@ def _placeholder(name: str) -> tuple[str, int] | None:
 class _Speller:
     """Gives placeholders their names, in place: all columns first, then the tables."""
 
-    def __init__(self, numbering: Numbering, dialect: str) -> None:
+    def __init__(self, tree: exp.Query, numbering: Numbering, dialect: str) -> None:
         self._numbering = numbering
         self._dialect = dialect
+        self._namesakes: dict[int, exp.Identifier] = {}
+        for select in tree.find_all(exp.Select):
+            self._tell_namesakes_apart(_from(select))
+
+    def _tell_namesakes_apart(self, sources: list[exp.Table | exp.Subquery]) -> None:
+        """Tables of one name in one FROM clause, from different schemas, get aliases."""
+        bare = [s for s in sources if not s.alias]
+        tables = {id(s): self._table(s.name) for s in bare}
+        names = Counter(t.name.casefold() for t in tables.values() if t)
+        for source in bare:
+            table = tables[id(source)]
+            if table and names[table.name.casefold()] > 1:
+                alias = f"{table.namespace.rpartition('.')[2]}_{table.name}"
+                self._namesakes[id(source)] = exp.to_identifier(alias)
+
+    def _table(self, placeholder: str) -> Table | None:
+        slot = _placeholder(placeholder)
+        return self._numbering.table(slot[1]) if slot and slot[0] == "t" else None
 
     def spell_table(self, node: exp.Table) -> None:
         slot = _placeholder(node.name)
         if slot is None:
             return
-        table = self._numbering.table(slot[1]) if slot[0] == "t" else None
+        table = self._table(node.name)
         if table is None:
             raise NoValidAnswerError(f"The model named a table that the prompt lacks: {slot}")
         catalog, _, schema = table.namespace.rpartition(".")
@@ -126,6 +145,8 @@ class _Speller:
         node.set("catalog", exp.to_identifier(catalog or None))
         if alias := _placeholder(node.alias):
             node.set("alias", exp.TableAlias(this=_alias(alias[1])))
+        elif id(node) in self._namesakes:
+            node.set("alias", exp.TableAlias(this=self._namesakes[id(node)].copy()))
 
     def spell_column(self, node: exp.Column) -> None:
         slot = _placeholder(node.name)
@@ -149,6 +170,8 @@ class _Speller:
                 if source.name == token and source.alias_or_name == (node.table or token):
                     if select is nearest and len(sources) == 1 and not node.table:
                         return None
+                    if id(source) in self._namesakes:
+                        return self._namesakes[id(source)].copy()
                     alias = _placeholder(source.alias)
                     return _alias(alias[1]) if alias else identifier(table, self._dialect)
             select = select.find_ancestor(exp.Select)
