@@ -52,7 +52,7 @@ async def answer_all() -> int:
             status = await daemon.call("status")
         finally:
             await daemon.call("shutdown")
-    print(f"{sum(answered)} of {len(answered)} questions answered")
+    print(f"{sum(answered)} of {len(answered)} questions have a valid query")
     print(f"model   {status['model']}")
     print(f"adapter {status['adapter'] or 'none'}")
     print(f"device  {status['device']}, {status['blas']}")
@@ -60,9 +60,10 @@ async def answer_all() -> int:
 
 
 def main() -> int:
-    """Runs beside the user's own daemon, in a runtime directory that goes afterwards."""
+    """Runs beside the user's own daemon, in a folder that goes afterwards."""
     with tempfile.TemporaryDirectory(prefix="squill-demo-") as folder:
-        os.environ["SQUILL_RUNTIME_DIR"] = folder
+        for name in ("RUNTIME", "STATE", "CACHE"):
+            os.environ[f"SQUILL_{name}_DIR"] = folder
         try:
             return asyncio.run(answer_all())
         except SquillError as error:

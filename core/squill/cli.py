@@ -6,6 +6,8 @@ Each process package contributes its subcommands through the entry-point group
 
 from __future__ import annotations
 
+import errno
+import os
 import sys
 from importlib.metadata import EntryPoint, entry_points
 from typing import TYPE_CHECKING
@@ -18,7 +20,8 @@ if TYPE_CHECKING:
     Command = Callable[[Sequence[str]], int]
 
 GROUP = "squill.commands"
-USAGE_ERROR = 2
+USAGE_ERROR, TROUBLE = 2, 3
+INTERRUPTED, BROKEN_PIPE = 130, 141  # as shells report SIGINT and SIGPIPE
 
 SUMMARIES = {
     "ask": "write SQL for a question",
@@ -49,9 +52,27 @@ def main(argv: Sequence[str] | None = None) -> int:
         return USAGE_ERROR
     command: Command = point.load()
     try:
-        return command(arguments[1:])
+        code = command(arguments[1:])
+        sys.stdout.flush()
     except KeyboardInterrupt:
-        return 130
+        return INTERRUPTED
+    except BrokenPipeError:
+        _discard_output()
+        return BROKEN_PIPE
+    except OSError as error:
+        if error.errno != errno.ENOSPC:
+            raise
+        _discard_output()
+        print("squill: the output cannot be written: the disk is full.", file=sys.stderr)
+        return TROUBLE
+    return code
+
+
+def _discard_output() -> None:
+    """Python flushes once more at its end, and would complain there."""
+    null = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(null, sys.stdout.fileno())
+    os.close(null)
 
 
 def _help() -> str:

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 logging.getLogger("sqlglot").setLevel(logging.ERROR)
 logging.getLogger("sqlglot").addHandler(logging.NullHandler())
 
+_MISSING_PART = re.compile(r"^Required keyword: .* missing for <class '[\w.]*\.(\w+)'>")
+_TOKEN = re.compile(r"<Token token_type: \S+ text: (.*?), line: .*?>")
+
 
 def tokenize(sql: str, dialect: str) -> list[Token]:
     """The tokens of ``sql``; their ``start`` and ``end`` (inclusive) are in characters.
@@ -55,7 +58,14 @@ def _unparsable(error: Exception, sql: str) -> UnparsableError:
     if not description:
         description = re.sub(r"\s+", " ", str(error)).strip()[:120] or type(error).__name__
     where = f" near `{near[:40]}`" if near else ""
-    return UnparsableError(f"{description.rstrip('.')}{where}.", _offset(details, sql))
+    return UnparsableError(f"{_worded(description).rstrip('.')}{where}.", _offset(details, sql))
+
+
+def _worded(description: str) -> str:
+    """sqlglot's sentence without the names of its own classes."""
+    if missing := _MISSING_PART.search(description):
+        return f"Something is missing in {missing[1].upper()}"
+    return _TOKEN.sub(lambda token: f"`{token[1]}`", description)
 
 
 def _offset(details: dict[str, object], sql: str) -> int:

@@ -45,7 +45,7 @@ def schema_texts(named: Sequence[str], folder: Path, settings: WorkspaceSettings
     if named:
         return {name: read_sql(name) for name in named}
     texts = {
-        str(path.relative_to(folder)): read_sql(str(path))
+        str(path.relative_to(folder)): path.read_text(encoding="utf-8-sig", errors="replace")
         for path in sorted(find_schema_files(folder, settings))
         if path.stat().st_size <= settings.max_file_bytes
     }
@@ -64,6 +64,8 @@ def read_sql(name: str) -> str:
     try:
         if name == "-":
             return sys.stdin.read()
-        return Path(name).read_text(encoding="utf-8-sig", errors="replace")
+        return Path(name).read_text(encoding="utf-8-sig")
     except OSError as error:
         raise UsageError(f"{name}: {error.strerror}. Name a file that can be read.") from error
+    except UnicodeDecodeError as error:
+        raise UsageError(f"{name} is not UTF-8 (byte {error.start}). Convert it first.") from error

@@ -15,6 +15,8 @@ import typing
 from dataclasses import dataclass, field, fields, is_dataclass, replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from squill.dialects import require_dialect
+from squill.errors import UsageError
 from squill.paths import config_directory
 
 if TYPE_CHECKING:
@@ -34,6 +36,8 @@ class GenerationSettings:
     """Time for one request, from its arrival at the daemon, in milliseconds."""
     max_tokens: int = 256
     """Longest answer, in tokens."""
+    constrained: bool = True
+    """Whether the model can write only SQL over the schema's names."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,6 +93,17 @@ def load_settings(folder: Path | None, report: Report) -> Settings:
     return settings
 
 
+def _known_dialect(settings: T, report: Report, source: str) -> T:
+    """``settings`` without a dialect that there is not, which is reported."""
+    if isinstance(settings, Settings) and settings.dialect:
+        try:
+            require_dialect(settings.dialect)
+        except UsageError as error:
+            report(f"{source}: dialect: {error.message}")
+            return replace(settings, dialect="")
+    return settings
+
+
 def _files(folder: Path | None) -> Iterable[tuple[Path, tuple[str, ...]]]:
     yield config_directory() / "squill.toml", ()
     if folder is not None:
@@ -128,7 +143,8 @@ def merge(base: T, data: object, report: Report, *, source: str) -> T:
             report(f"{where} must be {_describe(hints[name])}, not {value!r}; {default!r} is used.")
         else:
             changes[name] = converted
-    return typing.cast("T", replace(typing.cast("Any", base), **changes))
+    merged = typing.cast("T", replace(typing.cast("Any", base), **changes))
+    return _known_dialect(merged, report, source)
 
 
 def _convert(value: object, hint: Any) -> Any:

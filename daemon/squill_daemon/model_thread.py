@@ -79,7 +79,8 @@ class ModelThread:
     def states(self) -> dict[str, int]:
         """How many unanswered requests are in each state."""
         names = [job.state.value for job in self._unfinished]
-        return {state.value: names.count(state.value) for state in JobState}
+        unanswered = (JobState.WAITING, JobState.PREFILL, JobState.DECODE)
+        return {state.value: names.count(state.value) for state in unanswered}
 
     def submit(
         self,

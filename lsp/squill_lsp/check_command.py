@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from squill.ddl import SchemaBuilder, SchemaSource
+from squill.dialects import resolve_dialect
 from squill.errors import UsageError
 from squill.schema_files import read_sql, schema_texts
 from squill.settings import load_settings
@@ -59,14 +60,20 @@ def _findings(options: argparse.Namespace) -> list[str]:
     texts = {name: read_sql(name) for name in options.files}
     others = _others(options.schema, folder, settings.workspace)
     own = {Path(name).absolute() for name in texts}
-    sources = [
-        SchemaSource(name, text)
-        for name, text in others.items()
-        if Path(name).absolute() not in own
-    ]
-    sources += [SchemaSource(name, text) for name, text in texts.items()]
-    parsed = SchemaBuilder().build(sources, options.dialect or settings.dialect)
-    return [line for name, text in texts.items() for line in _lines(name, text, parsed)]
+    foreign = {n: text for n, text in others.items() if Path(n).absolute() not in own}
+    sources = [SchemaSource(name, text) for name, text in (foreign | texts).items()]
+    setting = options.dialect or settings.dialect
+    builder = SchemaBuilder()
+    lines = []
+    for name, text in texts.items():
+        # A file's own header or definitions say more of its dialect than its neighbours do.
+        dialect, origin = resolve_dialect(setting, text)
+        parsed = builder.build(sources, setting if origin == "default" else dialect)
+        if "guess" in (origin, parsed.dialect_origin):
+            note = f"{name}: dialect {parsed.schema.dialect} (a guess; --dialect decides)"
+            print(note, file=sys.stderr)
+        lines += _lines(name, text, parsed)
+    return lines
 
 
 def _others(named: Sequence[str], folder: Path, settings: WorkspaceSettings) -> dict[str, str]:

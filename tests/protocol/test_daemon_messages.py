@@ -255,7 +255,7 @@ async def test_status_tells_what_there_is_to_know(client, daemon):
     assert status["state"] == "ready"
     assert status["pid"] == daemon.pid
     assert status["tokens_generated"] == len("SELECT 1")
-    assert status["requests"] == {"waiting": 0, "prefill": 0, "decode": 0, "finished": 0}
+    assert status["requests"] == {"waiting": 0, "prefill": 0, "decode": 0}
     assert {"message", "model", "adapter", "device", "blas", "protocol", "version"} < set(status)
     assert status["uptime_s"] >= 0
     assert status["memory_bytes"] > 1_000_000

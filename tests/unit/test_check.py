@@ -76,3 +76,55 @@ def test_a_definition_that_cannot_be_read_is_a_finding(
 def test_a_missing_file_is_a_usage_error(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["nowhere.sql"]) == 2
     assert "nowhere.sql" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "text", ["SELEC 1;", "CREATE TABEL x (id int);", "CREAT TABLE z (id int);", "\x00\x01 rubbish;"]
+)
+def test_what_is_no_statement_is_a_finding(text: str) -> None:
+    assert [f.start for f in check_text(text, parse_schema("", "sqlite").schema)] == [0]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "CREATE UNIQUE INDEX i ON t (a);",
+        "CREATE OR REPLACE FUNCTION f() RETURNS int AS $$ SELECT 1; $$ LANGUAGE sql;",
+        "SET search_path TO x;",
+        "PRAGMA foreign_keys = ON;",
+        "BEGIN; COMMIT;",
+        "GRANT SELECT ON t TO me;",
+        "-- only a comment",
+        "",
+    ],
+)
+def test_statements_that_are_not_checked_are_no_findings(text: str) -> None:
+    assert list(check_text(text, parse_schema("", "postgres").schema)) == []
+
+
+def test_a_neighbour_does_not_decide_a_file_s_dialect(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "my.sql").write_text("CREATE TABLE `m` (`a` INT) ENGINE=InnoDB;")
+    (tmp_path / "ts.sql").write_text(
+        "CREATE TABLE [dbo].[Order Details] ([Order ID] int);\nGO\n"
+        "SELECT [Order ID] FROM [dbo].[Order Details];"
+    )
+    assert main(["ts.sql"]) == 0
+    assert "tsql (a guess" in capsys.readouterr().err
+
+
+def test_a_file_that_is_not_text_is_a_usage_error(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "latin.sql").write_bytes("CREATE TABLE café (a INT);".encode("latin-1"))
+    assert main(["latin.sql"]) == 2
+    assert "UTF-8" in capsys.readouterr().err
+
+
+def test_findings_do_not_name_the_parser_s_classes() -> None:
+    schema = parse_schema("CREATE TABLE t (a INT);", "sqlite").schema
+    for text in ("SELECT a FROM t WHERE;", "SELECT a FROM [t;", "SELECT FROM FROM t;"):
+        for finding in check_text(text, schema):
+            assert "Token" not in finding.message
+            assert "sqlglot" not in finding.message

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
     from squill.settings import Settings
 
+MOST_CANDIDATES = 16  # the daemon's own limit
 ANSWERED, NO_VALID_ANSWER, USAGE, TROUBLE = range(4)
 
 _LONG_LINE = 80
@@ -57,7 +58,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="squill ask", description="Write one SQL query that answers a question."
     )
-    parser.add_argument("question", help="what to ask, in plain language")
+    parser.add_argument("question", help="what to ask, in plain language, in quotes")
     parser.add_argument(
         "--schema",
         action="append",
@@ -67,7 +68,14 @@ def _parser() -> argparse.ArgumentParser:
         "(default: the .sql files of this folder that the settings name)",
     )
     parser.add_argument("--dialect", default="", help="SQL dialect (default: found out)")
-    parser.add_argument("--candidates", type=int, default=1, metavar="N", help="different queries")
+    parser.add_argument(
+        "--candidates",
+        type=int,
+        default=1,
+        choices=range(1, MOST_CANDIDATES + 1),
+        metavar="N",
+        help=f"different queries, {MOST_CANDIDATES} at most",
+    )
     parser.add_argument("--json", action="store_true", help="one JSON object")
     parser.add_argument("--model", default="", help="path or hub id of an mlx-lm model")
     parser.add_argument("--no-daemon", action="store_true", help="load the model in this process")
@@ -84,6 +92,8 @@ def _answer(options: argparse.Namespace) -> tuple[dict[str, Any], list[str]]:
     settings = load_settings(folder, _say)
     model = canonical_model(options.model or settings.model, folder)
     settings = replace(settings, model=model)
+    if not options.question.strip():
+        raise UsageError("The question is empty. Say what you want to know.")
     texts = schema_texts(options.schema, folder, settings.workspace)
     params = {
         "schema": list(texts.values()),
