@@ -15,8 +15,7 @@ import typing
 from dataclasses import dataclass, field, fields, is_dataclass, replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from squill.dialects import require_dialect
-from squill.errors import UsageError
+from squill.dialects import DIALECTS, canonical_dialect
 from squill.paths import config_directory
 
 if TYPE_CHECKING:
@@ -93,17 +92,6 @@ def load_settings(folder: Path | None, report: Report) -> Settings:
     return settings
 
 
-def _known_dialect(settings: T, report: Report, source: str) -> T:
-    """``settings`` without a dialect that there is not, which is reported."""
-    if isinstance(settings, Settings) and settings.dialect:
-        try:
-            require_dialect(settings.dialect)
-        except UsageError as error:
-            report(f"{source}: dialect: {error.message}")
-            return replace(settings, dialect="")
-    return settings
-
-
 def _files(folder: Path | None) -> Iterable[tuple[Path, tuple[str, ...]]]:
     yield config_directory() / "squill.toml", ()
     if folder is not None:
@@ -138,13 +126,12 @@ def merge(base: T, data: object, report: Report, *, source: str) -> T:
             report(f"{where} is not a setting of Squill; known here: {', '.join(hints)}.")
         elif is_dataclass(hints[name]):
             changes[name] = merge(getattr(base, name), value, report, source=where)
-        elif (converted := _convert(value, hints[name])) is None:
-            default = getattr(base, name)
-            report(f"{where} must be {_describe(hints[name])}, not {value!r}; {default!r} is used.")
+        elif (converted := _convert(value, hints[name])) is None or _is_unknown(name, converted):
+            expected = _known_dialects() if name == "dialect" else _describe(hints[name])
+            report(f"{where} must be {expected}, not {value!r}; {getattr(base, name)!r} is used.")
         else:
             changes[name] = converted
-    merged = typing.cast("T", replace(typing.cast("Any", base), **changes))
-    return _known_dialect(merged, report, source)
+    return typing.cast("T", replace(typing.cast("Any", base), **changes))
 
 
 def _convert(value: object, hint: Any) -> Any:
@@ -158,6 +145,14 @@ def _convert(value: object, hint: Any) -> Any:
     if hint is int and isinstance(value, int) and value < 0:
         return None
     return value if isinstance(value, hint) else None
+
+
+def _is_unknown(name: str, value: object) -> bool:
+    return name == "dialect" and value != "" and canonical_dialect(str(value)) is None
+
+
+def _known_dialects() -> str:
+    return f"one of {', '.join(DIALECTS)}"
 
 
 def _describe(hint: Any) -> str:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import importlib
 import logging
+import os
+import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from lsprotocol import types
 from pygls.capabilities import get_capability
@@ -20,6 +22,7 @@ from squill_lsp.editor_settings import read_settings
 from squill_lsp.in_flight import InFlight
 from squill_lsp.link import DaemonLink
 from squill_lsp.progress import LoadingProgress
+from squill_lsp.protocol import SquillProtocol
 from squill_lsp.status import STATUS_METHOD, Status, StatusReporter
 from squill_lsp.workspace_files import WorkspaceFiles
 
@@ -38,9 +41,10 @@ class SquillServer(LanguageServer):
     """One editor's server. Everything in it belongs to the event loop."""
 
     def __init__(self) -> None:
-        super().__init__("squill", __version__)
+        super().__init__("squill", __version__, protocol_cls=SquillProtocol)
         self.settings = Settings()
         self.editor_settings: Any = None
+        self.settings_problems: list[str] = []
         self.watched: tuple[str, ...] = ()
         self.in_flight = InFlight()
         self.files = WorkspaceFiles()
@@ -49,6 +53,12 @@ class SquillServer(LanguageServer):
         self._progress = LoadingProgress(self.spawn)
         self._suggester: Suggester | None = None
         self._background: set[asyncio.Task[None]] = set()
+
+    def start_io(self, stdin: BinaryIO | None = None, stdout: BinaryIO | None = None) -> None:
+        """Without streams, over the process's own; Python's stdout stays open behind it."""
+        # pygls closes what it writes to at `exit`, and our command line flushes stdout at its end.
+        with os.fdopen(os.dup(sys.stdout.fileno()), "wb") as own:
+            super().start_io(stdin, stdout or own)
 
     @property
     def suggester(self) -> Suggester:
@@ -95,7 +105,7 @@ class SquillServer(LanguageServer):
         return [Path(path) for path in paths if path]
 
     def apply_settings(self, data: Any) -> None:
-        """Read all settings again, with ``data`` as the editor's; report what is wrong once."""
+        """Read all settings again, with ``data`` as the editor's; say what is wrong, once."""
         self.editor_settings = data
         problems: list[str] = []
         folder = next(iter(self.folders()), None)
@@ -103,8 +113,9 @@ class SquillServer(LanguageServer):
         self.link.autostart = self.settings.daemon.autostart
         self.link.start_options = ("--model", self.settings.model) if self.settings.model else ()
         self.files.set_folders(self.folders())
-        if problems:
+        if problems and problems != self.settings_problems:
             self.log("Some settings are not used:\n" + "\n".join(problems))
+        self.settings_problems = problems
 
     def log(self, message: str, kind: types.MessageType = types.MessageType.Warning) -> None:
         self.window_log_message(types.LogMessageParams(kind, message))

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from lsprotocol import types
 
+from squill_lsp.handlers.resolve_data import foreign_data, position_of
 from squill_lsp.positions import offset_at, position_at, range_between
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ def code_action(ls: SquillServer, params: types.CodeActionParams) -> list[types.
     if request is None:
         return []
     comment = position_at(document, request.start)
-    data = {"uri": document.uri, "line": comment.line, "character": comment.character}
+    data = {"uri": document.uri, "comment": [comment.line, comment.character]}
     return [
         types.CodeAction(title, kind=KIND, data={**data, "n": n}) for title, n in ACTIONS.items()
     ]
@@ -44,21 +45,30 @@ def _is_asked_for(only: Any) -> bool:
 
 
 async def resolve(ls: SquillServer, action: types.CodeAction) -> types.CodeAction:
-    data: Any = action.data
-    if not isinstance(data, dict) or (document := ls.document(data["uri"])) is None:
+    if action.data is None:
+        return action
+    uri, comment, n = _read_data(action.data)
+    if (document := ls.document(uri)) is None:
         return action
     asked = ls.buffer(document)
-    start = offset_at(document, types.Position(data["line"], data["character"]))
-    request = ls.suggester.comment_at(asked, start)
+    request = ls.suggester.comment_at(asked, offset_at(document, comment))
     if request is None:
         return action
     text = await ls.in_flight.run(
-        document.uri, "code action", ls.suggester.text_below(asked, request, data["n"])
+        document.uri, "code action", ls.suggester.text_below(asked, request, n)
     )
     if text is not None:
         where = range_between(document, request.insert_at, request.insert_at)
         action.edit = _edit(ls, document, types.TextEdit(where, text))
     return action
+
+
+def _read_data(data: Any) -> tuple[str, types.Position, int]:
+    """The document, the comment's start, and how many statements are asked for."""
+    match data:
+        case {"uri": str(uri), "comment": comment, "n": int(n)} if n in ACTIONS.values():
+            return uri, position_of(comment), n
+    raise foreign_data()
 
 
 def _edit(ls: SquillServer, document: TextDocument, edit: types.TextEdit) -> types.WorkspaceEdit:

@@ -7,11 +7,13 @@ only clears what is typed of it.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from lsprotocol import types
 from pygls.capabilities import get_capability
 
+from squill_lsp.handlers.resolve_data import foreign_data, position_of
 from squill_lsp.positions import offset_at, position_at, range_between
 
 if TYPE_CHECKING:
@@ -73,10 +75,12 @@ def _item(document: TextDocument, request: SqlRequest) -> types.CompletionItem:
 
 
 async def resolve(ls: SquillServer, item: types.CompletionItem) -> types.CompletionItem:
-    data: Any = item.data
-    if not isinstance(data, dict) or (document := ls.document(data["uri"])) is None:
+    if item.data is None:
         return item
-    request = _request_of(ls, document, data)
+    origin = _read_data(item.data)
+    if (document := ls.document(origin.uri)) is None:
+        return item
+    request = _request_of(ls, document, origin)
     if request is None:
         return item
     text = await ls.in_flight.run(
@@ -89,16 +93,31 @@ async def resolve(ls: SquillServer, item: types.CompletionItem) -> types.Complet
     return item
 
 
-def _request_of(ls: SquillServer, document: TextDocument, data: Any) -> SqlRequest | None:
+@dataclass(frozen=True, slots=True)
+class _Origin:
+    """Where an item came from: its comment's start, and the cursor behind it."""
+
+    uri: str
+    comment: types.Position
+    cursor: types.Position
+    question: str
+
+
+def _read_data(data: Any) -> _Origin:
+    match data:
+        case {"uri": str(uri), "comment": comment, "cursor": cursor, "question": str(question)}:
+            return _Origin(uri, position_of(comment), position_of(cursor), question)
+    raise foreign_data()
+
+
+def _request_of(ls: SquillServer, document: TextDocument, origin: _Origin) -> SqlRequest | None:
     """The item's question as the document stands: some clients have inserted the item already."""
     asked = ls.buffer(document)
-    cursor = offset_at(document, types.Position(*data["cursor"]))
-    comment = offset_at(document, types.Position(*data["comment"]))
     for request in (
-        ls.suggester.request_at(asked, cursor),
-        ls.suggester.comment_at(asked, comment),
+        ls.suggester.request_at(asked, offset_at(document, origin.cursor)),
+        ls.suggester.comment_at(asked, offset_at(document, origin.comment)),
     ):
-        if request is not None and request.question == data["question"]:
+        if request is not None and request.question == origin.question:
             return request.below_comment()
     return None
 
