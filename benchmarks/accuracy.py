@@ -14,6 +14,7 @@ import json
 import statistics
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -113,6 +114,16 @@ def predict(
             print(f"{number}/{len(rows)}", file=sys.stderr, flush=True)
 
 
+def run(rows: list[dict[str, Any]], database: Path | None, settings: Settings) -> list[Verdict]:
+    """All verdicts of one mode. Loads and releases the model: one thread from end to end."""
+    answerer = make_answerer(settings)
+    answerer.load()
+    try:
+        return list(predict(rows, Databases(database), answerer))
+    finally:
+        answerer.close()
+
+
 def summary(verdicts: list[Verdict]) -> dict[str, str]:
     count = len(verdicts)
     shown = [v for v in verdicts if v.sql is not None]
@@ -159,14 +170,13 @@ def main() -> int:
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
     rows = list(read_rows(options.data))[: options.limit]
-    databases = Databases(options.database)
     modes = [options.only] if options.only else ["free", "constrained"]
     verdicts = {}
     for mode in modes:
-        answerer = make_answerer(settings_of(options, constrained=mode == "constrained"))
-        answerer.load()
-        verdicts[mode] = list(predict(rows, databases, answerer))
-        answerer.close()
+        # A model belongs to the thread that loads it, and the thread ends with it.
+        with ThreadPoolExecutor(max_workers=1) as model_thread:
+            settings = settings_of(options, constrained=mode == "constrained")
+            verdicts[mode] = model_thread.submit(run, rows, options.database, settings).result()
     print_table({mode: summary(found) for mode, found in verdicts.items()})
     if options.json:
         content = {mode: [asdict(v) for v in found] for mode, found in verdicts.items()}

@@ -16,6 +16,7 @@
     ├── DaemonError           the daemon cannot be reached or started
     │   ├── DaemonUnavailableError
     │   ├── DaemonBusyError
+    │   ├── AlreadyRunningError
     │   └── SocketPathError
     └── ProtocolError         a message breaks the wire protocol
         ├── VersionMismatchError
@@ -98,6 +99,10 @@ class DaemonUnavailableError(DaemonError):
 
 class DaemonBusyError(DaemonError):
     code = "daemon_busy"
+
+
+class AlreadyRunningError(DaemonError):
+    code = "already_running"
 
 
 class SocketPathError(DaemonError):

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 from squill.binding import bind
 from squill.ddl import ParsedSchema, SchemaBuilder, SchemaSource
 from squill.errors import InvalidParamsError, NoValidAnswerError, SchemaError
+from squill.prompt.pruning import prune
+from squill.respelling import respell
 from squill.schema import Schema
 from squill_daemon.engine import (
     Answer,
@@ -35,6 +37,7 @@ if TYPE_CHECKING:
 TEMPERATURE = 0.7
 _TRIES_A_CANDIDATE = 3
 _MOST_PROBLEMS = 20
+_FEWEST_COLUMNS = 8
 
 
 @dataclass(slots=True)
@@ -87,9 +90,8 @@ class Answerer:
         began = time.monotonic()
         self._check_adapter(request.adapter)
         parsed = self._schema(request.schema, request.dialect)
-        schema = parsed.schema
-        text = self._model.prompt_format.prompt(schema, request.question, request.examples)
-        prompt = yield from self._read(self._model.encode(text))
+        schema, tokens = self._fitted(parsed.schema, request)
+        prompt = yield from self._read(tokens)
         read = time.monotonic()
         budget = request.budget_ms
         if budget is None:
@@ -113,9 +115,30 @@ class Answerer:
             adapter=self._model.info.adapter,
             device=self._model.info.device,
             problems=tuple(_problem(p) for p in parsed.problems[:_MOST_PROBLEMS]),
+            shown_tables=None
+            if schema == parsed.schema
+            else tuple(table.qualified_name for table in schema.tables),
             milliseconds=_milliseconds(arrival, began, read, end),
-            tokens=Tokens(len(prompt.tokens), prompt.cached, run.generated),
+            tokens=Tokens(len(prompt.tokens), prompt.cached, run.generated, run.forced),
         )
+
+    def _fitted(self, whole: Schema, request: GenerateRequest) -> tuple[Schema, list[int]]:
+        """The part of the schema that the prompt has place for, and the prompt's tokens.
+
+        Where the format takes it whole but the model's window does not, fewer columns are shown,
+        and fewer again, until question and answer fit beside them.
+        """
+        written = self._model.prompt_format
+        schema = written.fit(whole, request.question)
+        columns = sum(len(table.columns) for table in schema.tables)
+        room = self._model.info.window - self._settings.generation.max_tokens
+        while True:
+            text = written.prompt(schema, request.question, request.examples)
+            tokens = self._model.encode(text)
+            if len(tokens) <= room or columns <= _FEWEST_COLUMNS:
+                return schema, tokens
+            columns //= 2
+            schema = prune(whole, request.question, max_tables=columns, max_columns=columns)
 
     def _read(self, tokens: list[int]) -> Generator[Step, None, ReadPrompt]:
         reading = self._model.read(tokens)
@@ -148,9 +171,18 @@ class Answerer:
             parsed = self._builder.build(sources, dialect)
         if not any(table.columns for table in parsed.schema.tables):
             raise SchemaError(
-                "There are no table definitions to ask about. Give CREATE TABLE statements."
+                _unreadable(parsed.problems[0], parsed.schema.dialect)
+                if parsed.problems
+                else "There are no table definitions to ask about. Give CREATE TABLE statements."
             )
         return parsed
+
+
+def _unreadable(problem: Problem, dialect: str) -> str:
+    return (
+        f"No table definition could be read in the dialect {dialect}. Line {problem.line}: "
+        f"{problem.message} Correct it, or name another dialect."
+    )
 
 
 def _problem(problem: Problem) -> SchemaProblem:
@@ -172,6 +204,7 @@ class _Run:
     ) -> None:
         self.candidates: list[Candidate] = []
         self.generated = 0
+        self.forced = 0
         self.reason = ""
         self._model = model
         self._schema = schema
@@ -208,6 +241,7 @@ class _Run:
         try:
             for token in writing:
                 self.generated += 1
+                self.forced += token.forced
                 draft.text = token.text
                 draft.logprobs.append(token.logprob)
                 draft.complete = token.end or any(s in token.text.lstrip() for s in stops)
@@ -239,9 +273,10 @@ class _Run:
         bound = bind(sql, self._schema)
         if not bound.valid:
             return f"What the model wrote does not fit the schema: {bound.problems[0]}"
-        if all(bound.sql != known.sql for known in self.candidates):
+        sql = respell(bound, self._schema)
+        if all(sql != known.sql for known in self.candidates):
             mean = sum(draft.logprobs) / len(draft.logprobs)
-            self.candidates.append(Candidate(bound.sql, bound.tables, mean))
+            self.candidates.append(Candidate(sql, bound.tables, mean))
         return ""
 
 
@@ -260,6 +295,6 @@ def make_answerer(settings: Settings) -> Answerer:
         blas = load_blas()  # before anything imports MLX
         from squill_daemon.mlx_model import open_model
 
-        return open_model(settings.model, blas)
+        return open_model(settings.model, blas, constrained=settings.generation.constrained)
 
     return Answerer(open_model, settings)

@@ -8,9 +8,8 @@ import os
 import subprocess
 from typing import TYPE_CHECKING
 
-from squill.errors import DaemonUnavailableError, SquillError
+from squill.errors import AlreadyRunningError, DaemonUnavailableError, SquillError
 from squill.paths import state_directory
-from squill_daemon.instance import AlreadyRunningError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -19,13 +19,17 @@ Phase = Literal["prefill", "decode"]
 
 @dataclass(frozen=True, slots=True)
 class ModelInfo:
-    """A loaded model. ``digest`` names its content; ``blas`` names what multiplies matrices."""
+    """A loaded model. ``digest`` names its content; ``blas`` names what multiplies matrices.
+
+    ``window`` is how many tokens it reads and writes together.
+    """
 
     name: str
     digest: str
     device: str
     blas: str
     adapter: str | None = None
+    window: int = 2**31
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,11 +59,15 @@ class Milliseconds:
 
 @dataclass(frozen=True, slots=True)
 class Tokens:
-    """``cached`` of the ``prompt`` tokens came from the prefix cache."""
+    """``cached`` of the ``prompt`` tokens came from the prefix cache.
+
+    ``forced`` of the ``generated`` ones were the only ones that the grammar left.
+    """
 
     prompt: int = 0
     cached: int = 0
     generated: int = 0
+    forced: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +81,10 @@ class SchemaProblem:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """The result of `generate`. ``refused`` says why there are no candidates, else None."""
+    """The result of `generate`. ``refused`` says why there are no candidates, else None.
+
+    ``shown_tables`` names the tables that the model saw where the schema was too large for it.
+    """
 
     candidates: tuple[Candidate, ...]
     refused: str | None
@@ -83,6 +94,7 @@ class Answer:
     adapter: str | None = None
     device: str = ""
     problems: tuple[SchemaProblem, ...] = ()
+    shown_tables: tuple[str, ...] | None = None
     milliseconds: Milliseconds = field(default_factory=Milliseconds)
     tokens: Tokens = field(default_factory=Tokens)
 

@@ -13,7 +13,7 @@ import socket
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from squill.errors import DaemonError, SocketPathError
+from squill.errors import AlreadyRunningError, SocketPathError
 from squill.paths import SOCKET_PATH_LIMIT
 from squill.private import make_private_directory
 
@@ -24,12 +24,6 @@ if TYPE_CHECKING:
     from squill.paths import RuntimePaths
 
 _BACKLOG = 64
-
-
-class AlreadyRunningError(DaemonError):
-    """Another daemon of this user answers on the socket."""
-
-    code = "already_running"
 
 
 @contextmanager

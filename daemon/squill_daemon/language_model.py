@@ -24,11 +24,15 @@ class ReadPrompt:
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """One more token: the whole text so far, this token's log-probability, whether it ends."""
+    """One more token: the whole text so far, this token's log-probability, whether it ends.
+
+    ``forced``: the grammar left nothing else, and no forward pass was spent on choosing it.
+    """
 
     text: str
     logprob: float
     end: bool
+    forced: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,9 +11,10 @@ from mlx_lm.models.cache import make_prompt_cache
 from mlx_lm.utils import dequantize_model, load_model, load_tokenizer
 
 from squill.errors import ModelUnsupportedError, SchemaError
-from squill.prompt import format_for_model
+from squill.prompt import format_for_model, literals_for_model
+from squill.schema import Column, Schema, Table
 from squill_daemon.blas import check_served
-from squill_daemon.constraint import constraint_for
+from squill_daemon.constraint import Constrainer
 from squill_daemon.engine import ModelInfo
 from squill_daemon.language_model import ReadPrompt, Written
 from squill_daemon.model_files import (
@@ -31,7 +32,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from squill.prompt.base import PromptFormat
-    from squill.schema import Schema
     from squill_daemon.language_model import Sampling
 
 CHUNK = 128
@@ -52,13 +52,20 @@ class MlxModel:
     """One loaded model with its tokenizer, prompt format and prefix cache."""
 
     def __init__(
-        self, model: Any, tokenizer: Any, prompt_format: PromptFormat, info: ModelInfo, window: int
+        self,
+        model: Any,
+        tokenizer: Any,
+        prompt_format: PromptFormat,
+        info: ModelInfo,
+        window: int,
+        constrainer: Constrainer | None = None,
     ) -> None:
         self.info = info
         self.prompt_format = prompt_format
         self._model = model
         self._tokenizer = tokenizer
         self._window = window
+        self._constrainer = constrainer
         self._prefixes = PrefixCache(lambda: make_prompt_cache(model), _CACHE_ENTRIES, _CACHE_BYTES)
 
     def encode(self, text: str) -> list[int]:
@@ -93,28 +100,34 @@ class MlxModel:
     ) -> Generator[Written, None, None]:
         state: _State = prompt.state
         layers, logits = copy.deepcopy(state.layers), state.logits
-        constraint = constraint_for(self.prompt_format, self._tokenizer, schema, question)
+        constraint = self._constrainer and self._constrainer.constraint(schema, question)
         detokenizer = self._tokenizer.detokenizer
         key = mx.random.key(sampling.seed)
-        written: list[int] = []
-        while len(prompt.tokens) + len(written) < self._window:
-            if constraint is not None:
-                logits = constraint(written, logits)
+        room = self._window - len(prompt.tokens)
+        while room > 0:
+            if constraint:
+                logits = constraint.mask(logits)
             key, choice = mx.random.split(key)
             token, logprob = _choose(logits, sampling.temperature, choice)
-            end = token in self._tokenizer.eos_token_ids
-            if end:
+            if token in self._tokenizer.eos_token_ids:
                 detokenizer.finalize()
-            else:
-                written.append(token)
-                detokenizer.add_token(token)
-            yield Written(detokenizer.text, logprob, end)
-            if end:
+                yield Written(detokenizer.text, logprob, end=True)
                 return
-            logits = self._model(mx.array([[token]]), cache=layers)[:, -1, :]
+            forced = constraint.accept(token)[: room - 1] if constraint else []
+            for i, one in enumerate([token, *forced]):
+                detokenizer.add_token(one)
+                yield Written(detokenizer.text, 0.0 if i else logprob, end=False, forced=i > 0)
+            if constraint and constraint.ended:
+                detokenizer.finalize()
+                yield Written(detokenizer.text, 0.0, end=True, forced=True)
+                return
+            room -= 1 + len(forced)
+            logits = self._model(mx.array([[token, *forced]]), cache=layers)[:, -1, :]
 
     def warm_up(self) -> None:
-        """Have MLX compile its kernels now: the first question is not to wait for it."""
+        """Have kernels and grammar compiled now: the first question is not to wait for it."""
+        if self._constrainer:
+            self._constrainer.constraint(Schema((Table("a", (Column("b"),)),)), "c")
         for length in (2, 1):
             logits = self._model(
                 mx.zeros((1, length), mx.int32), cache=make_prompt_cache(self._model)
@@ -138,9 +151,10 @@ def _choose(logits: mx.array, temperature: float, key: mx.array) -> tuple[int, f
     return cast("int", token.item()), cast("float", logprob.item())
 
 
-def open_model(name: str, blas: str) -> MlxModel:
+def open_model(name: str, blas: str, *, constrained: bool = True) -> MlxModel:
     """Load a model: a folder, a hub id, or "" for the embedded one. ``blas`` is what was loaded.
 
+    ``constrained``: answers keep to the grammar of the schema.
     On a CPU the weights become float32: other types are ten to a hundred times slower there.
 
     Raises:
@@ -152,11 +166,17 @@ def open_model(name: str, blas: str) -> MlxModel:
     config = check_files(folder, as_float32=on_cpu)
     model, tokenizer = _load(folder, on_cpu=on_cpu)
     device = "cpu" if on_cpu else f"gpu ({blas})"
-    info = ModelInfo(name or EMBEDDED_NAME, content_digest(folder), device, blas)
-    prompt_format = format_for_model(folder, _chat_template(tokenizer))
     window = config.get("max_position_embeddings")
     window = window if isinstance(window, int) else 2**31
-    opened = MlxModel(model, tokenizer, prompt_format, info, window)
+    info = ModelInfo(name or EMBEDDED_NAME, content_digest(folder), device, blas, window=window)
+    prompt_format = format_for_model(folder, _chat_template(tokenizer))
+    constrainer = None
+    if constrained:
+        literals = literals_for_model(folder)
+        constrainer = Constrainer(
+            prompt_format, tokenizer, config.get("vocab_size"), literals=literals
+        )
+    opened = MlxModel(model, tokenizer, prompt_format, info, window, constrainer)
     opened.warm_up()
     return opened
 

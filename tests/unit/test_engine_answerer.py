@@ -86,6 +86,26 @@ def test_a_valid_query_is_the_answer():
     assert (answer.model, answer.dialect) == ("writing", "sqlite")
 
 
+def test_names_are_spelled_as_the_schema_spells_them():
+    answer = answer_to(WritingModel("select AGE from STUDENTS where Name = 'Wang Junjian'"))
+    assert [c.sql for c in answer.candidates] == [AGE]
+
+
+def test_a_schema_that_fits_is_shown_whole():
+    assert answer_to(WritingModel(AGE)).shown_tables is None
+
+
+def test_a_schema_over_the_window_is_shown_in_part_and_the_part_is_named():
+    noise = "".join(f"CREATE TABLE log_{i} (id INT, field_{i} TEXT);" for i in range(200))
+    model = WritingModel(AGE)
+    model.info = ModelInfo("writing", "", "cpu", "", window=1500)
+    answer = answer_to(model, "age of students", schema=(noise, STUDENTS))
+    assert "students" in answer.shown_tables
+    assert 0 < len(answer.shown_tables) < 201
+    assert len(model.prompts[-1]) <= 1500 - Settings().generation.max_tokens
+    assert [c.sql for c in answer.candidates] == [AGE]
+
+
 def test_the_first_try_is_greedy_and_alone_when_it_fits():
     model = WritingModel(AGE)
     answer_to(model)

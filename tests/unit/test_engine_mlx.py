@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 import pytest
 
 from squill.errors import ModelUnsupportedError, SchemaError
-from squill.prompt.plain import PlainFormat
 from squill.schema import Column, Schema, Table
 from squill_daemon.blas import load_blas
 from squill_daemon.language_model import Sampling
@@ -113,23 +112,6 @@ def test_an_old_prefix_makes_room_for_new_ones(model):
     for letter in "bcdefghijklmnopqrs":
         read(model, model.encode(letter + text_of(30)))
     assert read(model, first).cached == 0
-
-
-class DigitsOnly(PlainFormat):
-    """A format that knows what its answers are made of."""
-
-    def allowed_tokens(self, _: Schema, __: str) -> set[str]:
-        return set("0123456789")
-
-
-def test_a_format_may_say_which_tokens_can_be_written(model):
-    prompt = read(model, model.encode(text_of(50)))
-    assert not written(model, prompt, Sampling()).isdigit()
-    model.prompt_format = DigitsOnly()
-    for seed in range(3):
-        text = written(model, prompt, Sampling(0.7, seed))
-        assert text == "" or text.isdigit()
-    assert written(model, prompt, Sampling())
 
 
 def test_a_prompt_longer_than_the_model_reads_is_refused(model):

@@ -5,6 +5,13 @@ write) and ``sql`` (the inverse of ``target``). Its id travels with a model and 
 """
 
 from squill.prompt.base import ChatTemplate, Example, PromptFormat
-from squill.prompt.formats import format_by_id, format_for_model
+from squill.prompt.formats import format_by_id, format_for_model, literals_for_model
 
-__all__ = ["ChatTemplate", "Example", "PromptFormat", "format_by_id", "format_for_model"]
+__all__ = [
+    "ChatTemplate",
+    "Example",
+    "PromptFormat",
+    "format_by_id",
+    "format_for_model",
+    "literals_for_model",
+]

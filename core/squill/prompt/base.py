@@ -41,6 +41,9 @@ class PromptFormat(Protocol):
     def stops(self) -> tuple[str, ...]:
         """Texts that end an answer for a model that was never taught its end token."""
 
+    def fit(self, schema: Schema, question: str) -> Schema:
+        """The part of the schema that a prompt of this format has place for."""
+
     def prefix(self, schema: Schema) -> str:
         """The part of every prompt on this schema that no question changes (may be empty)."""
 

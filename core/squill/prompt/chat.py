@@ -29,6 +29,10 @@ class ChatFormat:
         self._template = template
         self._plain = PlainFormat()
 
+    def fit(self, schema: Schema, question: str) -> Schema:
+        """All of it: only the model's window limits this format."""
+        return schema
+
     def prefix(self, schema: Schema) -> str:
         """The common start of two prompts on ``schema`` (the template's own head included)."""
         pairs = zip(self.prompt(schema, "a"), self.prompt(schema, "b"), strict=False)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from squill.errors import ModelUnsupportedError
 from squill.prompt.chat import ChatFormat
@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from squill.prompt.base import ChatTemplate, PromptFormat
+
+Literals = Literal["free", "question"]
 
 MANIFEST = "squill.json"
 """In a model folder, names the format that the model was trained with."""
@@ -50,13 +52,35 @@ def format_for_model(folder: Path, chat_template: ChatTemplate | None) -> Prompt
     Raises:
         ModelUnsupportedError: the manifest cannot be read or names an unknown format.
     """
-    manifest = folder / MANIFEST
-    if not manifest.exists():
+    if not (folder / MANIFEST).exists():
         return ChatFormat(chat_template) if chat_template else PlainFormat()
+    return format_by_id(_manifest(folder)["prompt_format"], chat_template)
+
+
+def literals_for_model(folder: Path) -> Literals:
+    """Whether string literals are words of the question: ``"literals"`` in the model's manifest.
+
+    Raises:
+        ModelUnsupportedError: the manifest cannot be read or says something else.
+    """
+    value = _manifest(folder).get("literals", "free") if (folder / MANIFEST).exists() else "free"
+    if value == "question":
+        return "question"
+    if value == "free":
+        return "free"
+    raise ModelUnsupportedError(
+        f'{folder / MANIFEST}: "literals" must be "free" or "question", not {value!r}; correct it.'
+    )
+
+
+def _manifest(folder: Path) -> dict[str, str]:
+    path = folder / MANIFEST
     try:
-        identifier = json.loads(manifest.read_text(encoding="utf-8"))["prompt_format"]
+        manifest = json.loads(path.read_text(encoding="utf-8"))
+        return {"prompt_format": str(manifest["prompt_format"])} | {
+            key: str(value) for key, value in manifest.items()
+        }
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ModelUnsupportedError(
-            f'{manifest} must be JSON with a "prompt_format" ({error!r}); correct or remove it.'
+            f'{path} must be JSON with a "prompt_format" ({error!r}); correct or remove it.'
         ) from error
-    return format_by_id(str(identifier), chat_template)

@@ -22,6 +22,10 @@ class PlainFormat:
     adds_special_tokens = True
     stops: tuple[str, ...] = ("\nQ:", "\n\n")
 
+    def fit(self, schema: Schema, question: str) -> Schema:
+        """All of it: only the model's window limits this format."""
+        return schema
+
     def prefix(self, schema: Schema) -> str:
         return render_tables(schema)
 

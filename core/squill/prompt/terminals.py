@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from squill.quoting import identifier
@@ -29,11 +30,13 @@ class Terminals:
     """The names and literals that one prompt allows.
 
     ``exact``: keywords have the case and the spaces of sqlglot's generator, and nothing else; each
-    slot, and each keyword that the tokenizer has as a token of its own, is that one token.
-    ``keywords``: those tokens, since a literal may contain them too.
+    slot, and each of ``keywords`` that the tokenizer has as a token of its own, is that one token.
     ``aliases``: the only table aliases, or empty where any identifier will do.
     ``words``: the question's word slots in order; a pair of them, never backwards, is a literal.
-    ``question``: the text whose words string literals are taken from, or None where they are free.
+    ``hidden``: slots among all these that this prompt does not show; ``owners``: the column slots
+    that it shows, each with its table's. What differs from prompt to prompt is in these two alone,
+    so that one grammar does for all.
+    ``question``: string literals are words of it, spelled or as slots; None where they are free.
     ``stops``: texts that a model may write behind its answer instead of an end token.
     """
 
@@ -43,10 +46,13 @@ class Terminals:
     keywords: tuple[str, ...] = ()
     aliases: tuple[str, ...] = ()
     words: tuple[str, ...] = ()
+    hidden: tuple[str, ...] = ()
+    owners: tuple[tuple[str, str], ...] = ()
     question: str | None = None
     stops: tuple[str, ...] = ()
 
 
+@lru_cache(maxsize=8)
 def spelled(schema: Schema, dialect: str) -> tuple[TableTerminal, ...]:
     """The tables of a schema under their own names, quoted where ``dialect`` needs it."""
     found = []

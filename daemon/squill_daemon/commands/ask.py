@@ -35,7 +35,7 @@ ANSWERED, NO_VALID_ANSWER, USAGE, TROUBLE = range(4)
 _LONG_LINE = 80
 _COPIED = (
     *("dialect", "dialect_origin", "model", "adapter", "device"),
-    *("milliseconds", "tokens", "candidates", "refused"),
+    *("milliseconds", "tokens", "candidates", "refused", "shown_tables"),
 )
 
 

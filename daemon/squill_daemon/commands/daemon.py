@@ -15,11 +15,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from squill.client import DaemonClient, daemon_command
-from squill.errors import DaemonUnavailableError, SquillError
+from squill.errors import AlreadyRunningError, DaemonUnavailableError, SquillError
 from squill.paths import runtime_paths
 from squill.settings import load_settings
 from squill_daemon import background
-from squill_daemon.instance import AlreadyRunningError, holder, wait_until_ended
+from squill_daemon.instance import holder, wait_until_ended
 from squill_daemon.logs import OLD_FILES, readable
 from squill_daemon.model_files import canonical_model
 

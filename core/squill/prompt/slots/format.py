@@ -17,6 +17,7 @@ from squill.prompt.slots.vocabulary import (
     MAX_ALIASES,
     MAX_COLUMNS,
     MAX_TABLES,
+    MAX_WORDS,
     PRIMARY_KEY,
     QUESTION,
     alias_token,
@@ -28,7 +29,7 @@ from squill.prompt.terminals import TableTerminal, Terminals
 from squill.prompt.words import identifier_words
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from squill.prompt.base import Example
     from squill.schema import Column, Schema, Table
@@ -56,6 +57,9 @@ class SlotsFormat:
     adds_special_tokens = False
     stops: tuple[str, ...] = ()
 
+    def fit(self, schema: Schema, question: str) -> Schema:
+        return number(schema, question).schema
+
     def prefix(self, schema: Schema) -> str:
         whole = fits(schema, max_tables=MAX_TABLES, max_columns=MAX_COLUMNS)
         return render_schema(number(schema, "")) if whole else ""
@@ -80,23 +84,37 @@ class SlotsFormat:
 
 
 def slot_terminals(numbering: Numbering, dialect: str) -> Terminals:
-    """Exactly the slots that the prompt shows."""
-    tables = []
-    column = numbering.first_column
-    for index, table in enumerate(numbering.schema.tables):
-        columns = tuple(column_token(column + i) for i in range(len(table.columns)))
-        column += len(columns)
-        tables.append(TableTerminal(table_token(numbering.first_table + index), "", columns))
-    words = (word_token(numbering.first_word + i) for i in range(len(numbering.words)))
-    aliases = (alias_token(i) for i in range(1, MAX_ALIASES + 1))
+    """All slots that there are; those that the prompt does not show are hidden."""
+    shown = {
+        *_slots(table_token, numbering.first_table, len(numbering.schema.tables)),
+        *_slots(column_token, numbering.first_column, len(numbering.columns)),
+        *_slots(word_token, numbering.first_word, len(numbering.words)),
+    }
+    tables = _slots(table_token, 1, MAX_TABLES)
+    columns = _slots(column_token, 1, MAX_COLUMNS)
+    words = _slots(word_token, 1, MAX_WORDS)
     return Terminals(
         dialect,
-        tuple(tables),
+        tuple(TableTerminal(t, "", columns if t == tables[0] else ()) for t in tables),
         exact=True,
         keywords=KEYWORDS,
-        aliases=tuple(aliases),
-        words=tuple(words),
+        aliases=_slots(alias_token, 1, MAX_ALIASES),
+        words=words,
+        hidden=tuple(slot for slot in (*tables, *columns, *words) if slot not in shown),
+        owners=tuple(_owners(numbering)),
     )
+
+
+def _owners(numbering: Numbering) -> Iterator[tuple[str, str]]:
+    column = numbering.first_column
+    for index, table in enumerate(numbering.schema.tables):
+        for _ in table.columns:
+            yield column_token(column), table_token(numbering.first_table + index)
+            column += 1
+
+
+def _slots(token: Callable[[int], str], first: int, count: int) -> tuple[str, ...]:
+    return tuple(token(number) for number in range(first, first + count))
 
 
 def render(numbering: Numbering) -> str:
