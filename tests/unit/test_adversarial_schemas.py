@@ -7,13 +7,16 @@ import sqlite3
 import pytest
 from sqlglot import exp
 
+from grammar_walk import byte_tokenizer, compiler_of, taken
 from squill.binding import bind
 from squill.ddl import parse_schema
 from squill.dialects import DIALECTS
 from squill.prompt import format_by_id
 from squill.schema import Column, ForeignKey, Schema, Table
+from squill_daemon.constraint import Constraint
 
 SLOTS = format_by_id("slots-1")
+PLAIN = format_by_id("plain-1")
 
 NAMES = {
     "reserved words": ("select", ("from", "order", "group")),
@@ -73,6 +76,19 @@ def test_hostile_names_run_in_sqlite(kind: str) -> None:
         for target in TARGETS:
             connection.execute(SLOTS.sql(target, schema, "word"))
     connection.close()
+
+
+@pytest.mark.parametrize("kind", [*sorted(NAMES), *sorted(QUOTES)])
+def test_hostile_names_are_in_the_language_of_their_grammar(kind: str) -> None:
+    table, columns = (NAMES | QUOTES)[kind]
+    schema = hostile_schema(table, columns, "sqlite")
+    tokenizer = byte_tokenizer()
+    compiler = compiler_of(tokenizer)
+    for target in TARGETS:
+        sql = SLOTS.sql(target, schema, "word")
+        constraint = Constraint(compiler, PLAIN.terminals(schema, "word"), changes=False)
+        tokens = tokenizer.encode(PLAIN.target(sql, schema, "word")).ids
+        assert taken(constraint, tokens) == len(tokens) + 1, sql
 
 
 @pytest.mark.parametrize("kind", [*sorted(NAMES), *sorted(QUOTES)])

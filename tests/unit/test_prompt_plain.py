@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from squill.ddl import parse_schema
-from squill.errors import ModelUnsupportedError, NoValidAnswerError
+from squill.errors import ModelUnsupportedError, NoValidAnswerError, SchemaError
 from squill.prompt import Example, format_by_id, format_for_model
 
 if TYPE_CHECKING:
@@ -82,6 +82,17 @@ def test_what_is_learned_is_the_statement_again(identifier: str) -> None:
     written = format_by_id(identifier, template)
     target = written.target("SELECT Age\nFROM students", STUDENTS, "q")
     assert written.sql(target, STUDENTS, "q") == "SELECT Age FROM students"
+
+
+def test_white_space_within_a_literal_is_learned_as_it_is() -> None:
+    sql = "SELECT Age FROM students WHERE Name = 'a  b'"
+    assert PLAIN.target(sql, STUDENTS, "q") == f" {sql}"
+
+
+@pytest.mark.parametrize("sql", ["", "SELECT FROM", "SELECT 1; SELECT 2"])
+def test_what_is_not_one_statement_is_not_learned(sql: str) -> None:
+    with pytest.raises(SchemaError):
+        PLAIN.target(sql, STUDENTS, "q")
 
 
 def test_the_chat_template_is_applied_exactly_once() -> None:

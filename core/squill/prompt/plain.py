@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from squill.errors import NoValidAnswerError
+import sqlglot
+from sqlglot.errors import SqlglotError
+
+from squill.errors import NoValidAnswerError, SchemaError
 from squill.prompt.terminals import Terminals, spelled
 
 if TYPE_CHECKING:
@@ -34,7 +37,16 @@ class PlainFormat:
         return f"{render_tables(schema)}{shown}Q: {_line(question)}\nA:"
 
     def target(self, sql: str, schema: Schema, question: str) -> str:
-        return f" {_line(sql)}"
+        """One line, by sqlglot's generator; white space within names and literals stays."""
+        try:
+            (line,) = sqlglot.transpile(
+                sql, read=schema.dialect, write=schema.dialect, comments=False
+            )
+        except (SqlglotError, RecursionError, ValueError) as error:
+            raise SchemaError(f"Not one statement that parses: {sql[:80]!r}") from error
+        if not line:
+            raise SchemaError("There is no statement.")
+        return f" {line}"
 
     def terminals(self, schema: Schema, question: str) -> Terminals:
         return Terminals(schema.dialect, spelled(schema, schema.dialect), stops=self.stops)
