@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from squill.binding import bind
 from squill.ddl import ParsedSchema, SchemaBuilder, SchemaSource
 from squill.errors import InvalidParamsError, NoValidAnswerError, SchemaError
+from squill.plausibility import implausible
 from squill.prompt.pruning import prune
 from squill.respelling import respell
 from squill.schema import Schema
@@ -273,6 +274,8 @@ class _Run:
         bound = bind(sql, self._schema)
         if not bound.valid:
             return f"What the model wrote does not fit the schema: {bound.problems[0]}"
+        if reason := implausible(bound, self._schema):
+            return f"What the model wrote makes no sense here: {reason}"
         sql = respell(bound, self._schema)
         if all(sql != known.sql for known in self.candidates):
             mean = sum(draft.logprobs) / len(draft.logprobs)

@@ -106,6 +106,11 @@ def test_a_schema_over_the_window_is_shown_in_part_and_the_part_is_named():
     assert [c.sql for c in answer.candidates] == [AGE]
 
 
+def test_a_number_compared_with_a_word_is_no_answer():
+    answer = answer_to(WritingModel("SELECT name FROM students WHERE age = 'Wang'", AGE))
+    assert [c.sql for c in answer.candidates] == [AGE]
+
+
 def test_the_first_try_is_greedy_and_alone_when_it_fits():
     model = WritingModel(AGE)
     answer_to(model)

@@ -24,7 +24,7 @@ from squill.prompt.slots.vocabulary import ANSWER, END, QUESTION
 from squill_trainer.pretrain.augmentation import AugmentationOptions, draw_prompt
 from squill_trainer.pretrain.corpus import Pair, Values, make_pair, read_pairs
 from squill_trainer.pretrain.shards import TokenSequence, load_shard, save_shard
-from squill_trainer.pretrain.synthesis import synthetic_pairs
+from squill_trainer.pretrain.synthesis import entity_pairs, synthetic_pairs
 from squill_trainer.pretrain.tokenizer import train_tokenizer
 
 if TYPE_CHECKING:
@@ -110,6 +110,13 @@ def test_synthetic_questions_bind_and_read_back() -> None:
         sql = to_sql(pair.target, numbering, read="sqlite", write="sqlite")
         bound = bind(sql, pair.schema)
         assert bound.valid, (pair.question, sql, bound.problems)
+
+
+def test_questions_on_made_up_tables_bind_and_read_back() -> None:
+    for pair in islice(entity_pairs(VALUES, random.Random(3)), 300):
+        numbering = Numbering(pair.schema, pair.question)
+        bound = bind(to_sql(pair.target, numbering, read="sqlite", write="sqlite"), pair.schema)
+        assert bound.valid, (pair.question, bound.problems)
 
 
 def test_synthetic_questions_reach_what_the_data_lacks() -> None:

@@ -36,11 +36,16 @@ def _parser() -> argparse.ArgumentParser:
     prepare.add_argument("--epochs", type=int, default=4)
     prepare.add_argument("--vocabulary", type=int, default=4096)
     prepare.add_argument("--seed", type=int, default=0)
+    prepare.add_argument("--share", type=float, default=1.0, help="of the data, to tune a model")
+    prepare.add_argument("--tokenizer", type=Path, help="of the model to tune")
     train = steps.add_parser("train", help="train, or go on from the last checkpoint")
     train.add_argument("--tokens", type=int, default=30_000_000)
     train.add_argument("--threads", type=int, default=1)
     train.add_argument("--hidden", type=int, default=256)
     train.add_argument("--layers", type=int, default=6)
+    train.add_argument("--initial", type=Path, help="checkpoint of a model to tune")
+    train.add_argument("--rate", type=float, default=1.0, help="share of the learning rates")
+    train.add_argument("--decay", type=float, default=0.4, help="share of the run that decays")
     train.add_argument("--batch-tokens", type=int, default=3000)
     export = steps.add_parser("export", help="write a folder that mlx-lm loads")
     export.add_argument("folder", type=Path)
@@ -55,8 +60,9 @@ def _prepare(options: argparse.Namespace) -> None:
         options.prepared,
         epochs=options.epochs,
         vocabulary_size=options.vocabulary,
-        mix=Mix(),
+        mix=Mix(share=options.share),
         seed=options.seed,
+        known=options.tokenizer,
     )
 
 
@@ -76,8 +82,17 @@ def _train(options: argparse.Namespace) -> None:
         num_hidden_layers=options.layers,
         num_attention_heads=options.hidden // 64,
     )
-    training = TrainingOptions(token_budget=options.tokens, batch_tokens=options.batch_tokens)
-    Trainer(options.prepared, options.run, config, training).train()
+    training = TrainingOptions(
+        token_budget=options.tokens,
+        batch_tokens=options.batch_tokens,
+        decay=options.decay,
+        rate=options.rate,
+        short_first=options.initial is None,
+    )
+    trainer = Trainer(options.prepared, options.run, config, training)
+    if options.initial is not None:
+        trainer.start_from(options.initial)
+    trainer.train()
 
 
 def _export(options: argparse.Namespace) -> None:

@@ -9,19 +9,18 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
+from tokenizers import Tokenizer
 
 from squill.prompt.slots.vocabulary import ANSWER, END, QUESTION
 from squill_trainer.pretrain.augmentation import AugmentationOptions, draw_prompt
 from squill_trainer.pretrain.corpus import Pair, Values, read_pairs
 from squill_trainer.pretrain.shards import TokenSequence, save_shard
-from squill_trainer.pretrain.synthesis import synthetic_pairs
+from squill_trainer.pretrain.synthesis import entity_pairs, synthetic_pairs
 from squill_trainer.pretrain.tokenizer import train_tokenizer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
-
-    from tokenizers import Tokenizer
 
 TRAINING_FILES = ("wikisql", "spider", "spider_syn", "bird")
 DEVELOPMENT_FILES = ("wikisql", "spider")
@@ -36,6 +35,9 @@ class Mix:
     spider_syn: float = 1.0
     bird: float = 0.5
     synthetic: int = 18_000
+    entities: int = 9_000
+    share: float = 1.0
+    """Of all of these, for a short run that tunes a trained model."""
     longest: int = 320
     """Prompts over this many tokens are left out."""
 
@@ -59,14 +61,16 @@ class Corpus:
     def epoch(self, mix: Mix, rng: random.Random) -> list[Pair]:
         drawn = []
         for name, pairs in self.pairs.items():
-            times = getattr(mix, name)
+            times = getattr(mix, name) * mix.share
             drawn += pairs * int(times)
             drawn += rng.sample(pairs, int(len(pairs) * (times % 1)))
         single = rng.sample(self.pairs["wikisql"], min(4000, len(self.pairs["wikisql"])))
         schemas = [pair.schema for pair in [*self._multi_table(), *single]]
         values = Values([*self.pairs["wikisql"], *self.pairs["spider"]])
         synthetic = synthetic_pairs(schemas, values, rng)
-        drawn += [next(synthetic) for _ in range(mix.synthetic)]
+        drawn += [next(synthetic) for _ in range(int(mix.synthetic * mix.share))]
+        entities = entity_pairs(values, rng)
+        drawn += [next(entities) for _ in range(mix.entities)]
         rng.shuffle(drawn)
         return drawn
 
@@ -77,14 +81,27 @@ class Corpus:
 
 
 def prepare(
-    data: Path, out: Path, *, epochs: int, vocabulary_size: int, mix: Mix, seed: int
+    data: Path,
+    out: Path,
+    *,
+    epochs: int,
+    vocabulary_size: int,
+    mix: Mix,
+    seed: int,
+    known: Path | None = None,
 ) -> None:
-    """Writes ``tokenizer.json``, ``epoch-N.npz``, ``development.npz`` and ``prepared.json``."""
+    """Writes ``tokenizer.json``, ``epoch-N.npz``, ``development.npz`` and ``prepared.json``.
+
+    ``known`` is the tokenizer of a model that is to be tuned; without it one is trained.
+    """
     out.mkdir(parents=True, exist_ok=True)
     corpus = Corpus.read(data)
     rng = random.Random(seed)
     drawn = list(_draw(corpus.epoch(mix, rng), corpus, rng))
-    tokenizer = train_tokenizer((p + t for p, t in drawn), vocabulary_size)
+    if known is None:
+        tokenizer = train_tokenizer((p + t for p, t in drawn), vocabulary_size)
+    else:
+        tokenizer = Tokenizer.from_file(str(known))
     tokenizer.save(str(out / "tokenizer.json"))
     counts = []
     for epoch in range(epochs):

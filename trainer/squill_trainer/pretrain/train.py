@@ -35,6 +35,9 @@ class TrainingOptions:
     decay: float = 0.4
     muon_rate: float = 0.01
     adam_rate: float = 2e-3
+    rate: float = 1.0
+    """Share of both rates, below 1 to tune a trained model."""
+    short_first: bool = True
     question_weight: float = 0.05
     checkpoint_seconds: int = 300
     seed: int = 0
@@ -94,7 +97,7 @@ class Trainer:
             rng,
             tokens=self._options.batch_tokens,
             question_weight=self._options.question_weight,
-            short_first=self._epoch == 0,
+            short_first=self._options.short_first and self._epoch == 0,
         )
 
     def _train_step(self, batch: Batch) -> float:
@@ -109,7 +112,7 @@ class Trainer:
     def _rate_scale(self) -> float:
         left = 1 - self._tokens / self._options.token_budget
         decay = min(1.0, max(left, 0.0) / self._options.decay)
-        return decay * min(1.0, (self._step + 1) / self._options.warmup_steps)
+        return self._options.rate * decay * min(1.0, (self._step + 1) / self._options.warmup_steps)
 
     def _loss(self, batch: Batch) -> Tensor:
         """Weighted mean; hidden states without loss are not projected on the vocabulary."""
@@ -152,6 +155,11 @@ class Trainer:
         aside = self._run / "checkpoint.pt.partial"
         torch.save(state, aside)
         aside.replace(self._run / "checkpoint.pt")
+
+    def start_from(self, checkpoint: Path) -> None:
+        """Take over the weights and the optimiser's state of another run, at step 0."""
+        state = torch.load(checkpoint, map_location=self._device, weights_only=True)
+        self._optimizer.load(state["optimizer"])
 
     def _resume(self) -> None:
         path = self._run / "checkpoint.pt"

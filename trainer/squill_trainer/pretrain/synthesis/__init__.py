@@ -9,6 +9,7 @@ from squill_trainer.pretrain.augmentation import named
 from squill_trainer.pretrain.corpus import Pair, make_pair
 from squill_trainer.pretrain.synthesis import single_table, two_tables
 from squill_trainer.pretrain.synthesis.drawing import Drawer, Question
+from squill_trainer.pretrain.synthesis.entities import draw_entity
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -26,6 +27,13 @@ def _draw(schema: Schema, values: Values, rng: Random) -> Question | None:
     return (
         rng.choice(single_table.MAKERS)(Drawer(rng.choice(tables), values, rng)) if tables else None
     )
+
+
+def entity_pairs(values: Values, rng: Random) -> Iterator[Pair]:
+    """Endless pairs over made-up tables (see `squill_trainer.pretrain.synthesis.entities`)."""
+    while True:
+        schema, question = draw_entity(values, rng)
+        yield make_pair(schema, question.text, question.sql, "entities")
 
 
 def synthetic_pairs(schemas: Sequence[Schema], values: Values, rng: Random) -> Iterator[Pair]:
