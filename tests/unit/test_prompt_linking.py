@@ -45,6 +45,21 @@ def test_words_link_to_the_names_they_spell(question: str, expected: dict[str, s
     assert found == expected
 
 
+@pytest.mark.parametrize(
+    ("question", "ddl", "linked"),
+    [
+        ("how old is Ann", "CREATE TABLE t (name TEXT, age INT)", "<c2>"),
+        ("how much does it cost", "CREATE TABLE t (name TEXT, price REAL)", "<c2>"),
+        ("how much does it cost", "CREATE TABLE t (cost REAL, price REAL)", "<c1>"),
+        ("when was Ann born", "CREATE TABLE t (name TEXT, birth_date DATE)", "<in><c2>"),
+        ("how old is Ann", "CREATE TABLE t (name TEXT, height INT)", ""),
+    ],
+)
+def test_a_measure_s_wording_links_to_its_column(question: str, ddl: str, linked: str) -> None:
+    schema = parse_schema(ddl, "sqlite").schema
+    assert "".join(word_links(Numbering(schema, question))) == linked
+
+
 def test_links_follow_the_numbering() -> None:
     numbering = Numbering(SHOP, "unit price", first_table=3, first_column=41, first_word=7)
     assert word_links(numbering) == ["", "<c46>"]

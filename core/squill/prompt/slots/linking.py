@@ -26,6 +26,18 @@ her his its she they into over under per out one two
 """
 _COMMON = frozenset(_COMMON_TEXT.split())
 
+_MEASURES = {
+    **dict.fromkeys(("old", "older", "oldest", "young", "younger", "youngest"), "age"),
+    **dict.fromkeys(("tall", "taller", "tallest"), "height"),
+    **dict.fromkeys(("heavy", "heavier", "heaviest", "weigh", "weighs"), "weight"),
+    **dict.fromkeys(("expensive", "cheap", "cheaper", "cheapest", "cost", "costs"), "price"),
+    **dict.fromkeys(("earn", "earns", "paid"), "salary"),
+    **dict.fromkeys(("inhabitant", "inhabitants"), "population"),
+    **dict.fromkeys(("born", "birthday"), "birth"),
+    **dict.fromkeys(("hired",), "hire"),
+}
+"""Words that ask for a measure without naming it."""
+
 
 def word_links(numbering: Numbering) -> list[str]:
     """For each word of the question, the links that follow it (mostly none).
@@ -36,7 +48,8 @@ def word_links(numbering: Numbering) -> list[str]:
     names = list(_names(numbering))
     links = [""] * len(numbering.words)
     spelled = [i for i, word in enumerate(numbering.words) if word.text.isalnum()]
-    keys = [_key(numbering.words[i].text) for i in spelled]
+    known = {key for name, _ in names for key in name}
+    keys = [_meant(numbering.words[i].text, known) for i in spelled]
     covered: set[int] = set()
     for start, end, tokens in _whole_names(keys, names):
         if covered.isdisjoint(range(start, end)):
@@ -48,6 +61,12 @@ def word_links(numbering: Numbering) -> list[str]:
             if 0 < len(tokens) <= _MOST_LINKS:
                 links[index] = PARTIAL + "".join(tokens)
     return links
+
+
+def _meant(word: str, known: set[str]) -> str:
+    """The word's key, or that of what it asks for where no name has the word itself."""
+    key = _key(word)
+    return key if key in known else _key(_MEASURES.get(word.lower(), word))
 
 
 def _tells(word: str) -> bool:
