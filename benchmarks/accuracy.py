@@ -24,7 +24,7 @@ from squill.ddl import parse_schema
 from squill.settings import Settings
 from squill_daemon.answerer import Answerer, make_answerer
 from squill_daemon.requests import GenerateRequest
-from squill_trainer.evaluation import Database, canonical, compare
+from squill_trainer.evaluation import Database, canonical, compare, without_case
 from squill_trainer.pretrain.corpus import read_rows
 
 if TYPE_CHECKING:
@@ -85,8 +85,9 @@ def judge(row: dict[str, Any], schema: Schema, found: Answer, database: Database
     sql = found.candidates[0].sql if found.candidates else None
     executed, error = None, ""
     if database is not None:
-        outcome = database.run(sql) if sql else None
-        executed = outcome is not None and compare(outcome, database.run(row["sql"]), row["sql"])
+        outcome = database.run(without_case(sql)) if sql else None
+        gold = database.run(without_case(row["sql"]))
+        executed = outcome is not None and compare(outcome, gold, row["sql"])
         error = outcome.error if outcome else ""
     form = canonical(sql, schema) if sql else None
     return Verdict(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from squill.ddl import parse_schema
-from squill_trainer.evaluation import Database, Outcome, canonical, compare
+from squill_trainer.evaluation import Database, Outcome, canonical, compare, without_case
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -81,6 +81,20 @@ def database(tmp_path: Path) -> Path:
 def test_results_are_compared(database: Path, predicted: str, gold: str, equal: bool) -> None:
     with Database(database) as opened:
         assert compare(opened.run(predicted), opened.run(gold), gold) is equal
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "SELECT id FROM a WHERE name = 'BOB'",
+        "SELECT id FROM a WHERE 'BOB' = name",
+        "SELECT id FROM a WHERE name IN ('BOB', 'x')",
+        "SELECT id FROM a WHERE name <> 'ANN'",
+    ],
+)
+def test_texts_are_compared_without_case(database: Path, sql: str) -> None:
+    with Database(database) as opened:
+        assert opened.run(without_case(sql)).rows == ((2,), (2,))
 
 
 def test_a_query_that_never_ends_is_stopped(database: Path) -> None:

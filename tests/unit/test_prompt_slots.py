@@ -30,7 +30,7 @@ def test_the_prompt_numbers_tables_columns_and_words() -> None:
         "<t1> schools<c1> id<num><pk><c2> school name<text><c3> open since<date>"
         "<t2> students<c4> id<num><pk><c5> name<text><c6> age<num>"
         "<c7> school id<num><fk><c1><c8> mentor id<num><fk><c4>"
-        "<q><w1> how<w2> old<w3> is<w4> o<w5> '<w6> brien<w7> ?<a>"
+        "<q><w1> how<w2> old<c6><w3> is<w4> o<w5> '<w6> brien<w7> ?<a>"
     )
 
 

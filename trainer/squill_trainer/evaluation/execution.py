@@ -67,6 +67,22 @@ class Database:
         self.close()
 
 
+def without_case(sql: str) -> str:
+    """The SQLite query with texts compared whatever their letter case.
+
+    Values in questions often differ in case from those in the database.
+    """
+    try:
+        tree = sqlglot.parse_one(sql, dialect="sqlite")
+    except (SqlglotError, RecursionError):
+        return sql
+    compared = [node.this for node in tree.find_all(exp.EQ, exp.NEQ, exp.In)]
+    for operand in compared:  # SQLite takes the collation of the left one
+        nocase = exp.Var(this="NOCASE")
+        operand.replace(exp.Collate(this=operand.copy(), expression=nocase))
+    return tree.sql(dialect="sqlite")
+
+
 def compare(predicted: Outcome, gold: Outcome, gold_sql: str) -> bool:
     """Whether both hold the same rows: text without case, order only where the gold query orders.
 
