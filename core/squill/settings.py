@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+KEYWORD_CASES = ("", "upper", "lower")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GenerationSettings:
@@ -71,6 +73,8 @@ class Settings:
     """Path or hub id of an mlx-lm model; empty means the embedded model."""
     dialect: str = ""
     """SQL dialect of every file; empty means header comment, then a guess from the DDL."""
+    keyword_case: str = ""
+    """``upper`` or ``lower`` for the keywords of what is inserted; empty means as in the file."""
     generation: GenerationSettings = field(default_factory=GenerationSettings)
     workspace: WorkspaceSettings = field(default_factory=WorkspaceSettings)
     daemon: DaemonSettings = field(default_factory=DaemonSettings)
@@ -127,7 +131,7 @@ def merge(base: T, data: object, report: Report, *, source: str) -> T:
         elif is_dataclass(hints[name]):
             changes[name] = merge(getattr(base, name), value, report, source=where)
         elif (converted := _convert(value, hints[name])) is None or _is_unknown(name, converted):
-            expected = _known_dialects() if name == "dialect" else _describe(hints[name])
+            expected = _choices(name) or _describe(hints[name])
             report(f"{where} must be {expected}, not {value!r}; {getattr(base, name)!r} is used.")
         else:
             changes[name] = converted
@@ -148,11 +152,15 @@ def _convert(value: object, hint: Any) -> Any:
 
 
 def _is_unknown(name: str, value: object) -> bool:
-    return name == "dialect" and value != "" and canonical_dialect(str(value)) is None
+    if name == "dialect":
+        return value != "" and canonical_dialect(str(value)) is None
+    return name == "keyword_case" and value not in KEYWORD_CASES
 
 
-def _known_dialects() -> str:
-    return f"one of {', '.join(DIALECTS)}"
+def _choices(name: str) -> str:
+    """The values of a setting that has only some, in words; empty for the others."""
+    known = {"dialect": tuple(DIALECTS), "keyword_case": KEYWORD_CASES}.get(name, ())
+    return f"one of {', '.join(repr(value) for value in known)}" if known else ""
 
 
 def _describe(hint: Any) -> str:

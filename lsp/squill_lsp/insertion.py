@@ -54,8 +54,13 @@ class Insertion:
     replaced: int = 0
 
 
-def keyword_case(code: str) -> KeywordCase:
-    """The case of most keywords in ``code`` (comments and literals blanked); upper in doubt."""
+def keyword_case(code: str, setting: str = "") -> KeywordCase:
+    """The setting's, else that of most keywords in ``code`` (comments and literals blanked).
+
+    Upper in doubt.
+    """
+    if setting:
+        return "lower" if setting == "lower" else "upper"
     found = Counter(word.isupper() for word in _KEYWORDS.findall(code))
     return "lower" if found[False] > found[True] else "upper"
 

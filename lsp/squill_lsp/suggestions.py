@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from squill.schema import Schema
     from squill.settings import Settings
     from squill_lsp.buffers import Buffer
+    from squill_lsp.insertion import KeywordCase
     from squill_lsp.link import DaemonLink
     from squill_lsp.status import StatusReporter
     from squill_lsp.workspace_files import WorkspaceFiles
@@ -98,7 +99,9 @@ class Suggester:
         if reply is None or document not in self._buffers():
             return None
         schema = await self._schema(document)
-        answer = _checked(document, request, reply, schema, n)
+        code = scan(document.text, schema.dialect).code
+        case = keyword_case(code, self._settings().keyword_case)
+        answer = _checked(request, reply, schema, n, case)
         self._status.update(message="" if answer else _reason(reply))
         return answer
 
@@ -155,11 +158,11 @@ class Suggester:
 
 
 def _checked(
-    document: Buffer, request: SqlRequest, reply: dict[str, Any], schema: Schema, n: int
+    request: SqlRequest, reply: dict[str, Any], schema: Schema, n: int, case: KeywordCase
 ) -> Answer | None:
     names = {table.name for table in schema.tables}
     names |= {column.name for table in schema.tables for column in table.columns}
-    style = Style(schema.dialect, keyword_case(scan(document.text, schema.dialect).code), names)
+    style = Style(schema.dialect, case, names)
     candidates = (str(candidate["sql"]) for candidate in reply.get("candidates") or ())
     fitting = (sql for sql in candidates if _may_be_shown(request, sql, style, schema))
     statements = tuple(dict.fromkeys(fitting))[:n]

@@ -158,3 +158,19 @@ def test_alternatives_stand_below_the_first_as_comments_that_ask_nothing() -> No
 def test_no_statement_makes_no_alternatives() -> None:
     request = SqlRequest("who is old?", 0, 14, 14, "", on_new_line=True)
     assert alternatives(request, [], Style()) is None
+
+
+@pytest.mark.parametrize(
+    ("code", "setting", "case"),
+    [
+        ("select a from t", "", "lower"),
+        ("SELECT a FROM t", "", "upper"),
+        ("", "", "upper"),
+        ("SELECT a FROM t", "lower", "lower"),
+        ("select a from t", "upper", "upper"),
+    ],
+)
+def test_keywords_are_in_the_case_of_the_setting_else_of_the_file(
+    code: str, setting: str, case: str
+) -> None:
+    assert keyword_case(code, setting) == case

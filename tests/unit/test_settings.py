@@ -46,6 +46,7 @@ def test_another_tool_section_is_not_ours(tmp_path: Path) -> None:
         ({"modell": "x"}, "modell"),
         ({"model": 3}, "model"),
         ({"dialect": "klingon"}, "dialect"),
+        ({"keyword_case": "Title"}, "keyword_case"),
         ({"generation": {"budget_ms": "fast"}}, "budget_ms"),
         ({"generation": {"budget_ms": True}}, "budget_ms"),
         ({"generation": {"budget_ms": -1}}, "budget_ms"),
