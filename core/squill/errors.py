@@ -11,10 +11,12 @@
     ├── ModelError            a model cannot be loaded or run
     │   ├── ModelNotFoundError
     │   ├── ModelUnsupportedError
-    │   └── ModelTooLargeError
+    │   ├── ModelTooLargeError
+    │   └── AdapterError      an adapter is foreign, damaged or not there
     ├── CancelledError        the work was cancelled by its client or by a newer request
     ├── DaemonError           the daemon cannot be reached or started
     │   ├── DaemonUnavailableError
+    │   │   └── DaemonStoppingError   it is leaving; the next one may be asked
     │   ├── DaemonBusyError
     │   ├── AlreadyRunningError
     │   └── SocketPathError
@@ -85,6 +87,10 @@ class ModelTooLargeError(ModelError):
     code = "model_too_large"
 
 
+class AdapterError(ModelError):
+    code = "adapter"
+
+
 class CancelledError(SquillError):
     code = "cancelled"
 
@@ -95,6 +101,10 @@ class DaemonError(SquillError):
 
 class DaemonUnavailableError(DaemonError):
     code = "daemon_unavailable"
+
+
+class DaemonStoppingError(DaemonUnavailableError):
+    code = "daemon_stopping"
 
 
 class DaemonBusyError(DaemonError):

@@ -63,6 +63,11 @@ def state_directory() -> Path:
     return _user_directory("SQUILL_STATE_DIR", "XDG_STATE_HOME", ".local/state")
 
 
+def data_directory() -> Path:
+    """Adapters (`SQUILL_DATA_DIR`, else the XDG data folder)."""
+    return _user_directory("SQUILL_DATA_DIR", "XDG_DATA_HOME", ".local/share")
+
+
 def cache_directory() -> Path:
     """What can be made again (`SQUILL_CACHE_DIR`, else the XDG cache folder)."""
     return _user_directory("SQUILL_CACHE_DIR", "XDG_CACHE_HOME", ".cache")

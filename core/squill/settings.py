@@ -63,6 +63,10 @@ class DaemonSettings:
     """Size at which the log file is rotated; three old files are kept."""
     queue_limit: int = 64
     """Requests that may wait for the model before new ones are answered "busy"."""
+    idle_minutes: int = 30
+    """Without a question for so long, the model's memory is given back; 0 for never."""
+    cache_bytes: int = 0
+    """Most memory for prompts read before; 0 for an eighth of what is free, at most 1 GiB."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -34,7 +34,7 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def own_folders(tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """This process and its children see no daemon, settings or logs but the test's own."""
-    for name in ("RUNTIME", "STATE", "CONFIG"):
+    for name in ("RUNTIME", "STATE", "CONFIG", "DATA"):
         monkeypatch.setenv(f"SQUILL_{name}_DIR", str(tmp_path / name.lower()))
     monkeypatch.setenv("SQUILL_CACHE_DIR", str(cache))
     monkeypatch.delenv("SQUILL_MODEL", raising=False)
