@@ -24,6 +24,7 @@ _HEADER_LIMIT = 100_000_000  # bytes; the safetensors format's own limit
 _DIGEST_BYTES = 1 << 20
 _BYTES = {"F64": 8, "F32": 4, "F16": 2, "BF16": 2, "I64": 8, "I32": 4, "I16": 2, "I8": 1}
 _BYTES |= {"U64": 8, "U32": 4, "U16": 2, "U8": 1, "BOOL": 1, "F8_E4M3": 1, "F8_E5M2": 1}
+_MALFORMED = (OSError, ValueError, KeyError, TypeError, IndexError, AttributeError, RecursionError)
 _ROOM = 1.2  # caches, activations and the interpreter, beside the weights
 
 
@@ -149,7 +150,7 @@ def weight_files(folder: Path) -> list[Path]:
 
 def _loaded_bytes(path: Path, config: dict[str, Any], *, as_float32: bool) -> int:
     """What the file's tensors take once loaded. Checks that the file is whole."""
-    tensors = _tensors(path)
+    tensors = tensor_headers(path)
     if not as_float32:
         return path.stat().st_size
     quantization = config.get("quantization") or {}
@@ -162,23 +163,28 @@ def _loaded_bytes(path: Path, config: dict[str, Any], *, as_float32: bool) -> in
     return total
 
 
-def _tensors(path: Path) -> dict[str, Any]:
-    """The header of a safetensors file: name -> dtype, shape, data_offsets."""
+def tensor_headers(path: Path) -> dict[str, Any]:
+    """The header of a safetensors file: name -> dtype, shape, data_offsets.
+
+    Raises:
+        ModelUnsupportedError: it is no safetensors file, or cut off.
+    """
     size = path.stat().st_size
     try:
         with path.open("rb") as file:
             length = int.from_bytes(file.read(8), "little")
             header: dict[str, Any] = json.loads(file.read(min(length, _HEADER_LIMIT)))
         header.pop("__metadata__", None)
-        end = max((tensor["data_offsets"][1] for tensor in header.values()), default=0)
+        ends = (tensor["data_offsets"][1] for tensor in header.values())
+        needed = 8 + length + max(ends, default=0)
         known = all(tensor["dtype"] in _BYTES for tensor in header.values())
-    except (OSError, ValueError, KeyError, TypeError, IndexError, AttributeError) as error:
+    except _MALFORMED as error:
         raise ModelUnsupportedError(
             f"{path} is damaged: it is not a safetensors file. Fetch the model again."
         ) from error
-    if 8 + length + end != size:
+    if needed != size:
         raise ModelUnsupportedError(
-            f"{path} is cut off: {size} bytes of {8 + length + end}. Fetch the model again."
+            f"{path} is cut off: {size} bytes of {needed}. Fetch the model again."
         )
     if not known:
         raise ModelUnsupportedError(f"{path} holds tensors of an unknown type. Update Squill.")
