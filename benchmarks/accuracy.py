@@ -23,6 +23,7 @@ from squill.binding import bind
 from squill.ddl import parse_schema
 from squill.settings import Settings
 from squill_daemon.answerer import Answerer, make_answerer
+from squill_daemon.engine import run_alone
 from squill_daemon.requests import GenerateRequest
 from squill_trainer.evaluation import Database, canonical, compare, without_case
 from squill_trainer.pretrain.corpus import read_rows
@@ -52,12 +53,7 @@ class Verdict:
 
 def answer(answerer: Answerer, schema: Schema, question: str) -> Answer:
     job = answerer.generate(GenerateRequest(schema, question), time.monotonic())
-    while True:
-        try:
-            next(job)
-        except StopIteration as end:
-            result: Answer = end.value
-            return result
+    return run_alone(answerer, job)
 
 
 class Databases:

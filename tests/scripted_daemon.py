@@ -16,7 +16,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from fake_daemon import FakeEngine
+from fake_daemon import FakeEngine, written
 from squill_daemon.commands.daemon import main
 from squill_daemon.engine import Answer, Candidate, ModelInfo, Step
 
@@ -43,7 +43,7 @@ class ScriptedEngine(FakeEngine):
         script = json.loads(os.environ.get("SQUILL_FAKE_ANSWERS", "{}"))
         answers = script.get(request.question, [])[: request.n]
         for answer in answers:
-            yield Step("decode", answer)
+            yield written(answer)
         refused = None if answers else "the model does not know"
         candidates = tuple(Candidate(sql, (), -0.1) for sql in answers)
         return Answer(candidates, refused, "sqlite", "default", "scripted")
@@ -53,7 +53,7 @@ def _tokens(pace: Path) -> Generator[Step, None, None]:
     for count in itertools.count(1):
         while pace.stat().st_size < count:
             time.sleep(0.002)
-        yield Step("decode", f"SELECT {count}")
+        yield written(f"SELECT {count}")
 
 
 def make(_: Settings) -> ScriptedEngine:

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
+import logging
 import time
-import zlib
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from squill.binding import bind
-from squill.ddl import ParsedSchema, SchemaBuilder, SchemaSource
-from squill.errors import InvalidParamsError, NoValidAnswerError, SchemaError
-from squill.plausibility import implausible
+from squill.adapters import user_registry
+from squill.errors import AdapterError
 from squill.prompt.pruning import prune
-from squill.respelling import respell
-from squill.schema import Schema
+from squill_daemon.drafts import Drafts
 from squill_daemon.engine import (
     Answer,
-    Candidate,
+    EngineFigures,
+    Loaded,
     Milliseconds,
     ModelInfo,
     Prefilled,
@@ -24,44 +22,46 @@ from squill_daemon.engine import (
     Step,
     Tokens,
 )
-from squill_daemon.language_model import Sampling
 from squill_daemon.model_files import EMBEDDED_NAME
+from squill_daemon.requests import AdapterRequest
+from squill_daemon.schema_reader import SchemaReader
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator
+    from collections.abc import Callable, Generator, Sequence
 
     from squill.ddl import Problem
+    from squill.schema import Schema
     from squill.settings import Settings
+    from squill_daemon.engine import Row
     from squill_daemon.language_model import LanguageModel, ReadPrompt
-    from squill_daemon.requests import GenerateRequest, PrefillRequest, SchemaInput
+    from squill_daemon.requests import GenerateRequest, PrefillRequest, Request
 
-TEMPERATURE = 0.7
-_TRIES_A_CANDIDATE = 3
+log = logging.getLogger(__name__)
+
 _MOST_PROBLEMS = 20
 _FEWEST_COLUMNS = 8
 
 
-@dataclass(slots=True)
-class _Draft:
-    """What one run of the decoder came to."""
-
-    text: str = ""
-    logprobs: list[float] = field(default_factory=list)
-    complete: bool = False
-
-
 class Answerer:
-    """An `Engine` over a language model. Every method belongs to the model thread.
+    """An `Engine` over a language model.
 
-    ``open_model`` loads the model; what it imports is imported on that thread.
+    ``open_model`` loads the model; what it imports is imported on the model thread.
+    ``active_adapter`` gives the digest that is active in a workspace, None for the base model.
     """
 
-    def __init__(self, open_model: Callable[[], LanguageModel], settings: Settings) -> None:
+    def __init__(
+        self,
+        open_model: Callable[[], LanguageModel],
+        settings: Settings,
+        active_adapter: Callable[[str], str | None] = lambda _: None,
+    ) -> None:
         self._open_model = open_model
         self._settings = settings
-        self._builder = SchemaBuilder()
+        self._active_adapter = active_adapter
+        self._reader = SchemaReader(settings.dialect)
         self._opened: LanguageModel | None = None
         self._ready_at = 0.0
+        self._adapter_problem = ""
         self.model_name = settings.model or EMBEDDED_NAME
 
     def load(self) -> ModelInfo:
@@ -69,35 +69,68 @@ class Answerer:
         self._ready_at = time.monotonic()
         return self._opened.info
 
+    def unload(self) -> None:
+        opened, self._opened = self._opened, None
+        if opened is not None:
+            opened.unload()
+
     def close(self) -> None:
         if self._opened is not None:
             self._opened.close()
+
+    def tune(self) -> None:
+        self._model.tune()
+
+    def shed(self) -> str:
+        return self._opened.shed() if self._opened is not None else ""
+
+    def figures(self) -> EngineFigures:
+        figures = self._opened.figures() if self._opened is not None else EngineFigures()
+        return replace(figures, adapter_problem=self._adapter_problem)
 
     @property
     def _model(self) -> LanguageModel:
         assert self._opened is not None, "load() comes first"
         return self._opened
 
+    def launch(self, rows: Sequence[Row]) -> None:
+        self._model.launch(rows)
+
+    def land(self) -> None:
+        self._model.land()
+
+    def abandon(self) -> None:
+        self._model.abandon()
+
+    def prepare(self, request: Request) -> Request:
+        if isinstance(request, AdapterRequest):
+            return request
+        return replace(request, schema=self._reader.read(request.schema, request.dialect))
+
+    def load_adapter(self, request: AdapterRequest) -> Generator[Step, None, Loaded]:
+        yield Step("prefill")
+        return Loaded(request.digest, self._model.load_adapter(request.digest))
+
     def prefill(self, request: PrefillRequest, _: float) -> Generator[Step, None, Prefilled]:
-        schema = self._schema(request.schema, request.dialect).schema
+        schema = self._reader.read(request.schema, request.dialect).schema
         tokens = self._model.encode(self._model.prompt_format.prefix(schema))
         if not tokens:
             return Prefilled(0, 0)
-        prompt = yield from self._read(tokens)
+        prompt = yield from self._read(tokens, self._adapter(request))
         return Prefilled(len(tokens), prompt.cached)
 
     def generate(self, request: GenerateRequest, arrival: float) -> Generator[Step, None, Answer]:
         """The budget runs from the request's arrival, or from when the model was ready."""
         began = time.monotonic()
-        self._check_adapter(request.adapter)
-        parsed = self._schema(request.schema, request.dialect)
+        parsed = self._reader.read(request.schema, request.dialect)
         schema, tokens = self._fitted(parsed.schema, request)
-        prompt = yield from self._read(tokens)
+        adapter = self._adapter(request)
+        prompt = yield from self._read(tokens, adapter)
         read = time.monotonic()
         budget = request.budget_ms
         if budget is None:
             budget = self._settings.generation.budget_ms
-        run = _Run(
+        drafts = Drafts(
             self._model,
             schema,
             request.question,
@@ -105,23 +138,45 @@ class Answerer:
             deadline=max(arrival, self._ready_at) + budget / 1000,
             max_tokens=self._settings.generation.max_tokens,
         )
-        yield from run.collect(request.n)
+        yield from drafts.collect(request.n)
         end = time.monotonic()
         return Answer(
-            candidates=tuple(run.candidates[: request.n]),
-            refused=None if run.candidates else run.reason,
+            candidates=tuple(drafts.candidates[: request.n]),
+            refused=None if drafts.candidates else drafts.reason,
             dialect=schema.dialect,
             dialect_origin=parsed.dialect_origin,
             model=self._model.info.name,
-            adapter=self._model.info.adapter,
+            adapter=adapter,
             device=self._model.info.device,
             problems=tuple(_problem(p) for p in parsed.problems[:_MOST_PROBLEMS]),
             shown_tables=None
             if schema == parsed.schema
             else tuple(table.qualified_name for table in schema.tables),
             milliseconds=_milliseconds(arrival, began, read, end),
-            tokens=Tokens(len(prompt.tokens), prompt.cached, run.generated, run.forced),
+            tokens=Tokens(len(prompt.tokens), prompt.cached, drafts.generated, drafts.forced),
         )
+
+    def _adapter(self, request: GenerateRequest | PrefillRequest) -> str | None:
+        """The digest to answer with. One that the request names must do; an active one should.
+
+        Raises:
+            AdapterError: the request names one that cannot be used.
+        """
+        if request.adapter is not None:
+            if request.adapter:
+                self._model.load_adapter(request.adapter)
+            return request.adapter or None
+        try:
+            active = self._active_adapter(request.workspace)
+            if active is not None:
+                self._model.load_adapter(active)
+        except AdapterError as error:
+            if self._adapter_problem != error.message:
+                log.warning("the active adapter is not used: %s", error.message)
+            self._adapter_problem = error.message
+            return None
+        self._adapter_problem = ""
+        return active
 
     def _fitted(self, whole: Schema, request: GenerateRequest) -> tuple[Schema, list[int]]:
         """The part of the schema that the prompt has place for, and the prompt's tokens.
@@ -141,146 +196,22 @@ class Answerer:
             columns //= 2
             schema = prune(whole, request.question, max_tables=columns, max_columns=columns)
 
-    def _read(self, tokens: list[int]) -> Generator[Step, None, ReadPrompt]:
-        reading = self._model.read(tokens)
+    def _read(self, tokens: list[int], adapter: str | None) -> Generator[Step, None, ReadPrompt]:
+        reading = self._model.read(tokens, adapter)
         try:
             while True:
                 try:
-                    next(reading)
+                    row = next(reading)
                 except StopIteration as end:
                     prompt: ReadPrompt = end.value
                     return prompt
-                yield Step("prefill")
+                yield Step("prefill", rows=(row,))
         finally:
             reading.close()
-
-    def _check_adapter(self, adapter: str | None) -> None:
-        if adapter not in (None, self._model.info.adapter):
-            raise InvalidParamsError(f"There is no adapter {adapter!r}. Leave `adapter` out.")
-
-    def _schema(self, source: SchemaInput, dialect: str) -> ParsedSchema:
-        """
-        Raises:
-            SchemaError: it has no table with a column.
-            UsageError: the dialect is unknown.
-        """
-        dialect = dialect or self._settings.dialect
-        if isinstance(source, Schema):
-            parsed = ParsedSchema(replace(source, dialect=dialect or source.dialect), "setting")
-        else:
-            sources = [SchemaSource(str(index), text) for index, text in enumerate(source)]
-            parsed = self._builder.build(sources, dialect)
-        if not any(table.columns for table in parsed.schema.tables):
-            raise SchemaError(
-                _unreadable(parsed.problems[0], parsed.schema.dialect)
-                if parsed.problems
-                else "There are no table definitions to ask about. Give CREATE TABLE statements."
-            )
-        return parsed
-
-
-def _unreadable(problem: Problem, dialect: str) -> str:
-    return (
-        f"No table definition could be read in the dialect {dialect}. Line {problem.line}: "
-        f"{problem.message} Correct it, or name another dialect."
-    )
 
 
 def _problem(problem: Problem) -> SchemaProblem:
     return SchemaProblem(int(problem.source), problem.line, problem.message)
-
-
-class _Run:
-    """The drafts of one request: the greedy one first, then sampled ones while time allows."""
-
-    def __init__(
-        self,
-        model: LanguageModel,
-        schema: Schema,
-        question: str,
-        prompt: ReadPrompt,
-        *,
-        deadline: float,
-        max_tokens: int,
-    ) -> None:
-        self.candidates: list[Candidate] = []
-        self.generated = 0
-        self.forced = 0
-        self.reason = ""
-        self._model = model
-        self._schema = schema
-        self._question = question
-        self._prompt = prompt
-        self._deadline = deadline
-        self._max_tokens = max_tokens
-
-    def collect(self, wanted: int) -> Generator[Step, None, None]:
-        """Write until ``wanted`` different valid queries are there, or tries or time run out."""
-        greedy = yield from self._draft(Sampling(), shown=True)
-        self._judge(greedy)
-        sampled_from = len(self.candidates)
-        base_seed = zlib.crc32(repr(self._prompt.tokens).encode())
-        for attempt in range(_TRIES_A_CANDIDATE * wanted):
-            if len(self.candidates) >= wanted or self._late:
-                break
-            sampling = Sampling(TEMPERATURE, (base_seed + attempt) & 0x7FFFFFFF)
-            self._judge((yield from self._draft(sampling, shown=False)))
-        self.candidates[sampled_from:] = sorted(
-            self.candidates[sampled_from:], key=lambda c: c.logprob, reverse=True
-        )
-
-    @property
-    def _late(self) -> bool:
-        return time.monotonic() > self._deadline
-
-    def _draft(self, sampling: Sampling, *, shown: bool) -> Generator[Step, None, _Draft]:
-        draft = _Draft()
-        if self._late:
-            return draft
-        writing = self._model.write(self._prompt, sampling, self._schema, self._question)
-        stops = self._model.prompt_format.stops
-        try:
-            for token in writing:
-                self.generated += 1
-                self.forced += token.forced
-                draft.text = token.text
-                draft.logprobs.append(token.logprob)
-                draft.complete = token.end or any(s in token.text.lstrip() for s in stops)
-                yield Step("decode", self._preview(token.text) if shown else "")
-                if draft.complete or len(draft.logprobs) >= self._max_tokens or self._late:
-                    break
-        finally:
-            writing.close()
-        return draft
-
-    def _preview(self, written: str) -> str:
-        return self._model.prompt_format.preview(written, self._schema, self._question)
-
-    def _judge(self, draft: _Draft) -> None:
-        """Keep a draft that parses and binds; remember why the first other one does not."""
-        problem = self._problem(draft)
-        if problem and not self.reason:
-            self.reason = problem
-
-    def _problem(self, draft: _Draft) -> str:
-        if not draft.complete:
-            if self._late:
-                return "Time ran out before the query was complete. Allow a larger budget_ms."
-            return f"The query was not complete after {len(draft.logprobs)} tokens."
-        try:
-            sql = self._model.prompt_format.sql(draft.text, self._schema, self._question)
-        except NoValidAnswerError as error:
-            return error.message
-        bound = bind(sql, self._schema)
-        if not bound.valid:
-            return f"What the model wrote does not fit the schema: {bound.problems[0]}"
-        if reason := implausible(bound, self._schema):
-            return f"What the model wrote makes no sense here: {reason}"
-        sql = respell(bound, self._schema)
-        if all(sql != known.sql for known in self.candidates):
-            mean = sum(draft.logprobs) / len(draft.logprobs)
-            self.candidates.append(Candidate(sql, bound.tables, mean))
-        return ""
 
 
 def _milliseconds(arrival: float, began: float, read: float, end: float) -> Milliseconds:
@@ -298,6 +229,11 @@ def make_answerer(settings: Settings) -> Answerer:
         blas = load_blas()  # before anything imports MLX
         from squill_daemon.mlx_model import open_model
 
-        return open_model(settings.model, blas, constrained=settings.generation.constrained)
+        return open_model(
+            settings.model,
+            blas,
+            constrained=settings.generation.constrained,
+            cache_bytes=settings.daemon.cache_bytes,
+        )
 
-    return Answerer(open_model, settings)
+    return Answerer(open_model, settings, user_registry().active)

@@ -15,7 +15,6 @@ from tokenizers import Tokenizer
 from squill_daemon.grammar import GrammarCompiler, GrammarError, asks_for_change
 
 if TYPE_CHECKING:
-    import mlx.core as mx
     from llguidance import LLMatcher
 
     from squill.prompt.base import PromptFormat
@@ -129,15 +128,6 @@ class Constraint:
     def _start(self) -> LLMatcher:
         return self._compiler.matcher(self._terminals, changes=self._changes, made=self._made)
 
-    def mask(self, logits: mx.array) -> mx.array:
-        """``logits`` (1 x vocabulary) with what may not follow at minus infinity."""
-        import mlx.core as mx
-
-        allowed = self.allowed()
-        missing = logits.shape[-1] - len(allowed)
-        allowed = np.pad(allowed, (0, max(missing, 0)))[: logits.shape[-1]]
-        return mx.where(mx.array(allowed), logits, -mx.inf)
-
     def allowed(self) -> Allowed:
         """Whether each token may follow. All may where the grammar failed in mid-answer."""
         if self._allowed is None:
@@ -168,11 +158,7 @@ class Constraint:
         """The tokens that must follow now, as far as llguidance sees ahead; no end token."""
         if self._matcher.is_error() or self._matcher.is_stopped():
             return []
-        if ahead := list(self._matcher.compute_ff_tokens()):
-            return ahead
-        only = np.flatnonzero(self.allowed())
-        ends = self._compiler.tokenizer.eos_tokens
-        return only.tolist() if len(only) == 1 and only[0] not in ends else []
+        return list(self._matcher.compute_ff_tokens())
 
     @property
     def ended(self) -> bool:

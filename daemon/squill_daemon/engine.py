@@ -1,18 +1,21 @@
 """What the model thread asks of an engine, and the plain values that cross the thread boundary.
 
-A job is a generator: one `Step` a token (or a chunk of prompt), so that a cancel acts between two
-of them. Closing the generator is the cancel.
+A job is a generator of `Step`. Each names the rows whose tokens the model has to read before the
+job can go on: the model thread gathers those of all jobs and has them read in one go. A cancel
+acts between two steps; closing the generator is the cancel.
 """
 
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
+    from collections.abc import Callable, Generator, Sequence
 
-    from squill_daemon.requests import GenerateRequest, PrefillRequest
+    from squill_daemon.requests import AdapterRequest, GenerateRequest, PrefillRequest, Request
+
+T = TypeVar("T")
 
 Phase = Literal["prefill", "decode"]
 
@@ -28,16 +31,29 @@ class ModelInfo:
     digest: str
     device: str
     blas: str
-    adapter: str | None = None
     window: int = 2**31
+
+
+class Row(Protocol):
+    """One text that the model reads; what else is in it is the model's own."""
+
+    @property
+    def pending(self) -> Sequence[int]:
+        """The tokens still to be read."""
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One step of a job. ``text`` is what the model has written so far, as it will be shown."""
+    """One step of a job, which goes on once the model has read ``rows``.
+
+    ``text`` gives what the model has written so far, as it will be shown; it is called only where
+    somebody listens. ``tokens`` counts those that this step brought.
+    """
 
     phase: Phase
-    text: str = ""
+    text: Callable[[], str] | None = None
+    rows: tuple[Row, ...] = ()
+    tokens: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,8 +129,36 @@ class Prefilled:
         return asdict(self)
 
 
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """The result of loading an adapter."""
+
+    digest: str
+    bytes: int
+
+    def to_wire(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+Outcome = Answer | Prefilled | Loaded
+
+
+@dataclass(frozen=True, slots=True)
+class EngineFigures:
+    """What the engine holds, for `status`. ``adapter_problem``: why the active one is not used."""
+
+    cache_entries: int = 0
+    cache_bytes: int = 0
+    cache_budget_bytes: int = 0
+    adapters_loaded: tuple[str, ...] = ()
+    adapter_problem: str = ""
+
+
 class Engine(Protocol):
-    """Every method runs on the model thread. ``arrival`` is a `time.monotonic` reading."""
+    """Methods run on the model thread where they do not say otherwise.
+
+    ``arrival`` is a `time.monotonic` reading.
+    """
 
     @property
     def model_name(self) -> str:
@@ -126,6 +170,13 @@ class Engine(Protocol):
             ModelError: with one sentence that a user can act on.
         """
 
+    def prepare(self, request: Request) -> Request:
+        """What can be done without the model, such as reading DDL. Safe on every thread.
+
+        Raises:
+            SquillError: the request cannot be answered.
+        """
+
     def generate(self, request: GenerateRequest, arrival: float) -> Generator[Step, None, Answer]:
         """
         Raises:
@@ -135,5 +186,51 @@ class Engine(Protocol):
     def prefill(self, request: PrefillRequest, arrival: float) -> Generator[Step, None, Prefilled]:
         """Read the part of the prompt that every question on this schema shares."""
 
+    def load_adapter(self, request: AdapterRequest) -> Generator[Step, None, Loaded]:
+        """Make an adapter ready, so that a later request with it need not wait.
+
+        Raises:
+            AdapterError: it is not there, damaged, or made for another model.
+        """
+
+    def launch(self, rows: Sequence[Row]) -> None:
+        """Begin to have the pending tokens of ``rows`` read; returns before it is done.
+
+        A pass over all of them may leave some for the next launch.
+        """
+
+    def land(self) -> None:
+        """Wait for what was launched."""
+
+    def abandon(self) -> None:
+        """A launch or landing failed: forget its rows, all of whose jobs have been closed."""
+
+    def tune(self) -> None:
+        """Whatever makes later answers faster and takes a while; called once, in a quiet moment."""
+
+    def shed(self) -> str:
+        """Give back the memory that costs least to win again, while no job runs.
+
+        Returns what it was, in words; empty where only the model itself is left.
+        """
+
+    def unload(self) -> None:
+        """Give back the model's memory; `load` brings it again."""
+
+    def figures(self) -> EngineFigures: ...
+
     def close(self) -> None:
         """Release what belongs to the thread. Called once, at its end."""
+
+
+def run_alone(engine: Engine, steps: Generator[Step, None, T]) -> T:
+    """The result of one job that shares the model with no other."""
+    try:
+        while True:
+            rows = next(steps).rows
+            if rows:
+                engine.launch(rows)
+                engine.land()
+    except StopIteration as end:
+        result: T = end.value
+        return result

@@ -7,14 +7,14 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import TYPE_CHECKING
 
-from squill_daemon.requests import GenerateRequest
+from squill_daemon.requests import GenerateRequest, PrefillRequest
 
 if TYPE_CHECKING:
     import asyncio
     from collections.abc import Callable
 
-    from squill_daemon.engine import Answer, Prefilled
-    from squill_daemon.requests import Document, PrefillRequest
+    from squill_daemon.engine import Outcome
+    from squill_daemon.requests import Document, Request
 
 
 class JobState(Enum):
@@ -32,8 +32,8 @@ class Job:
     of the same owner only.
     """
 
-    request: GenerateRequest | PrefillRequest
-    result: asyncio.Future[Answer | Prefilled]
+    request: Request
+    result: asyncio.Future[Outcome]
     owner: object = None
     on_text: Callable[[str], None] | None = None
     arrival: float = field(default_factory=time.monotonic)
@@ -41,8 +41,10 @@ class Job:
 
     @property
     def interactive(self) -> bool:
-        """Whether somebody waits for it; a prefill only warms up."""
-        return isinstance(self.request, GenerateRequest)
+        """Whether somebody waits for it; a prefill only warms up, an evaluation has time."""
+        if isinstance(self.request, GenerateRequest):
+            return not self.request.background
+        return not isinstance(self.request, PrefillRequest)
 
     def outdates(self, other: Job) -> bool:
         """Whether this job makes ``other`` stale: same owner, same document, newer version."""

@@ -1,7 +1,10 @@
-"""How much memory this process uses, and how much there is to have. Bytes throughout."""
+"""How much memory this process uses, how much there is to have, and giving it back. In bytes."""
 
 from __future__ import annotations
 
+import contextlib
+import ctypes
+import gc
 import os
 import resource
 import sys
@@ -30,7 +33,7 @@ def _system_available() -> int:
                 return int(line.split()[1]) * 1024
     except OSError:
         pass
-    return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    return total_bytes()
 
 
 def _cgroup_available() -> int:
@@ -42,3 +45,17 @@ def _cgroup_available() -> int:
         return sys.maxsize if limit == "max" else int(limit) - int(used)
     except (OSError, ValueError):
         return sys.maxsize
+
+
+def total_bytes() -> int:
+    return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+
+
+def release_memory() -> None:
+    """Give what was freed back to the system. Model thread only: MLX's buffers are among it."""
+    import mlx.core as mx
+
+    gc.collect()
+    mx.clear_cache()
+    with contextlib.suppress(OSError, AttributeError):  # glibc alone keeps freed pages back
+        ctypes.CDLL(None).malloc_trim(0)

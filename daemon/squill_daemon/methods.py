@@ -8,32 +8,49 @@ from typing import TYPE_CHECKING, Any
 
 from squill import __version__
 from squill.errors import (
+    CancelledError,
     InvalidParamsError,
     ProtocolError,
+    SquillError,
     UnknownMethodError,
     VersionMismatchError,
 )
 from squill.paths import PROTOCOL_VERSION
+from squill_daemon.adapter_methods import AdapterMethods
+from squill_daemon.engine import Answer
 from squill_daemon.memory import resident_bytes
-from squill_daemon.requests import generate_request, prefill_request
+from squill_daemon.metrics import Metrics
+from squill_daemon.requests import flag, generate_request, prefill_request
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from squill_daemon.connection import Connection
-    from squill_daemon.engine import Answer, Prefilled
+    from squill_daemon.engine import Outcome
     from squill_daemon.jobs import Job
     from squill_daemon.model_thread import ModelThread
 
-METHODS = ("hello", "status", "generate", "prefill", "cancel", "shutdown")
+METHODS = (
+    *("hello", "status", "generate", "prefill", "cancel"),
+    *("adapters/list", "adapters/activate", "adapters/rollback", "retire", "shutdown"),
+)
 
 
 class DaemonMethods:
-    """Answers the requests of all connections. ``stop`` asks the daemon to end."""
+    """Answers the requests of all connections.
 
-    def __init__(self, model: ModelThread, stop: Callable[[], None]) -> None:
+    ``stop`` asks the daemon to end, with the requests so far answered first where it gets True;
+    ``retire`` asks it to end with its last client.
+    """
+
+    def __init__(
+        self, model: ModelThread, stop: Callable[[bool], None], retire: Callable[[], None]
+    ) -> None:
         self._model = model
         self._stop = stop
+        self._retire = retire
+        self._adapters = AdapterMethods(model)
+        self._metrics = Metrics()
         self._started = time.monotonic()
 
     async def call(
@@ -58,12 +75,17 @@ class DaemonMethods:
                 return await self._generate(connection, request_id, params)
             case "prefill":
                 job = self._model.submit(prefill_request(params), owner=connection)
-                return (await _outcome(connection, request_id, job)).to_wire()
+                return (await self._outcome(connection, request_id, job)).to_wire()
             case "cancel":
                 return {"cancelled": self.cancel(connection, _id(params))}
-            case "shutdown":
-                self._stop()
+            case "retire":
+                self._retire()
                 return {}
+            case "shutdown":
+                self._stop(flag(params, "drain"))
+                return {}
+        if method.startswith("adapters/") and method in METHODS:
+            return await self._adapters.call(method, params)
         raise UnknownMethodError(
             f"This daemon has no method `{method}`. It knows {', '.join(METHODS)}."
         )
@@ -96,12 +118,21 @@ class DaemonMethods:
     def _status(self) -> dict[str, Any]:
         state = self._model.state
         info = state.info
-        return {
+        figures = self._model.figures
+        measured = self._metrics.figures()
+        measured["cache"] |= {
+            "entries": figures.cache_entries,
+            "bytes": figures.cache_bytes,
+            "budget_bytes": figures.cache_budget_bytes,
+        }
+        return measured | {
             "state": state.name,
             "message": state.message,
             "model": self._model.model_name,
             "digest": info.digest if info else None,
-            "adapter": info.adapter if info else None,
+            "adapter": self._adapters.default,
+            "adapter_problem": figures.adapter_problem,
+            "adapters_loaded": list(figures.adapters_loaded),
             "device": info.device if info else None,
             "blas": info.blas if info else None,
             "protocol": PROTOCOL_VERSION,
@@ -111,6 +142,7 @@ class DaemonMethods:
             "queue": self._model.queued,
             "requests": self._model.states(),
             "tokens_generated": self._model.tokens_generated,
+            "loads": self._model.loads,
             "memory_bytes": resident_bytes(),
         }
 
@@ -123,15 +155,23 @@ class DaemonMethods:
 
         request = generate_request(params)
         job = self._model.submit(request, owner=connection, on_text=send_partial)
-        return (await _outcome(connection, request_id, job)).to_wire()
+        return (await self._outcome(connection, request_id, job)).to_wire()
 
-
-async def _outcome(connection: Connection, request_id: int, job: Job) -> Answer | Prefilled:
-    connection.jobs[request_id] = job
-    try:
-        return await job.result
-    finally:
-        connection.jobs.pop(request_id, None)
+    async def _outcome(self, connection: Connection, request_id: int, job: Job) -> Outcome:
+        connection.jobs[request_id] = job
+        try:
+            outcome = await job.result
+        except CancelledError:
+            self._metrics.cancelled()
+            raise
+        except SquillError as error:
+            self._metrics.failed(error.code)
+            raise
+        finally:
+            connection.jobs.pop(request_id, None)
+        if isinstance(outcome, Answer):
+            self._metrics.answered(outcome)
+        return outcome
 
 
 def _id(params: Mapping[str, Any]) -> int:

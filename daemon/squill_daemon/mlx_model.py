@@ -7,16 +7,21 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
 import mlx.core as mx
+import numpy as np
 from mlx_lm.models.cache import make_prompt_cache
 from mlx_lm.utils import dequantize_model, load_model, load_tokenizer
 
+from squill.adapters import user_registry
 from squill.errors import ModelUnsupportedError, SchemaError
 from squill.prompt import format_for_model, literals_for_model
 from squill.schema import Column, Schema, Table
+from squill_daemon.batching import Batcher, DecodingRow
 from squill_daemon.blas import check_served
 from squill_daemon.constraint import Constrainer
-from squill_daemon.engine import ModelInfo
+from squill_daemon.engine import EngineFigures, ModelInfo
 from squill_daemon.language_model import ReadPrompt, Written
+from squill_daemon.memory import available_bytes, release_memory
+from squill_daemon.mlx_adapters import AdapterSwitch, ResidentAdapters
 from squill_daemon.model_files import (
     EMBEDDED_NAME,
     check_files,
@@ -25,31 +30,33 @@ from squill_daemon.model_files import (
     model_folder,
     unsupported,
 )
-from squill_daemon.prefix_cache import LayerCaches, PrefixCache
+from squill_daemon.prefix_cache import PrefixCache
+from squill_daemon.sampling import choose
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
+    from collections.abc import Generator, Sequence
     from pathlib import Path
 
     from squill.prompt.base import PromptFormat
+    from squill_daemon.batching import Logits
+    from squill_daemon.constraint import Constraint
+    from squill_daemon.engine import Row
     from squill_daemon.language_model import Sampling
+    from squill_daemon.mlx_adapters import LoadedAdapter
+    from squill_daemon.prefix_cache import LayerCaches
 
-CHUNK = 128
-"""Prompt tokens read between two looks at the queue."""
-_LAST_CHUNK = 16  # logits are computed for these alone
-
-_CACHE_ENTRIES = 16
-_CACHE_BYTES = 1 << 30
+_MOST_SHARE_BYTES = 1 << 30
 
 
 @dataclass(frozen=True, slots=True)
 class _State:
     layers: LayerCaches
-    logits: mx.array
+    logits: Logits
+    adapter: LoadedAdapter | None
 
 
 class MlxModel:
-    """One loaded model with its tokenizer, prompt format and prefix cache."""
+    """One loaded model with its tokenizer, prompt format, adapters and prefix cache."""
 
     def __init__(
         self,
@@ -57,72 +64,86 @@ class MlxModel:
         tokenizer: Any,
         prompt_format: PromptFormat,
         info: ModelInfo,
-        window: int,
+        switch: AdapterSwitch,
+        adapters: ResidentAdapters,
+        *,
         constrainer: Constrainer | None = None,
+        cache_bytes: int = 1 << 28,
     ) -> None:
         self.info = info
         self.prompt_format = prompt_format
         self._model = model
         self._tokenizer = tokenizer
-        self._window = window
         self._constrainer = constrainer
-        self._prefixes = PrefixCache(lambda: make_prompt_cache(model), _CACHE_ENTRIES, _CACHE_BYTES)
+        self._switch = switch
+        self._adapters = adapters
+        self._prefixes = PrefixCache(lambda: make_prompt_cache(model), cache_bytes)
+        self._batcher = Batcher(model, switch.select)
+        self._tuned = False
 
     def encode(self, text: str) -> list[int]:
         special = self.prompt_format.adds_special_tokens
         return list(self._tokenizer.encode(text, add_special_tokens=special))
 
-    def read(self, tokens: list[int]) -> Generator[None, None, ReadPrompt]:
-        if len(tokens) >= self._window:
+    def read(
+        self, tokens: list[int], adapter: str | None = None
+    ) -> Generator[DecodingRow, None, ReadPrompt]:
+        if len(tokens) >= self.info.window:
             raise SchemaError(
                 f"Schema and question are {len(tokens)} tokens; the model reads "
-                f"{self._window - 1}. Give it fewer tables or a shorter question."
+                f"{self.info.window - 1}. Give it fewer tables or a shorter question."
             )
-        layers, cached = self._prefixes.fetch(tokens)
-        done = cached
+        loaded = None if adapter is None else self._adapter(adapter)
+        layers, cached = self._prefixes.fetch(adapter, tokens)
+        row = DecodingRow(layers, loaded, tokens[cached:], alone=True)
         try:
-            while len(tokens) - done > _LAST_CHUNK:
-                chunk = tokens[done : min(done + CHUNK, len(tokens) - _LAST_CHUNK)]
-                self._model(mx.array([chunk]), cache=layers)
-                mx.eval([layer.state for layer in layers])
-                done += len(chunk)
-                yield
-        except GeneratorExit:
-            self._prefixes.store(tokens[:done], layers)  # put down, not lost
-            raise
-        logits = self._model(mx.array([tokens[done:]]), cache=layers)[:, -1, :]
-        mx.eval(logits, [layer.state for layer in layers])
-        self._prefixes.store(tokens, layers)
-        return ReadPrompt(tuple(tokens), cached, _State(layers, logits))
+            while row.pending:
+                yield row
+        finally:  # what was put down half read is not lost
+            self._prefixes.store(adapter, tokens[: len(tokens) - len(row.pending)], layers)
+            row.close()
+        return ReadPrompt(tuple(tokens), cached, _State(layers, row.logits, loaded))
 
     def write(
         self, prompt: ReadPrompt, sampling: Sampling, schema: Schema, question: str
     ) -> Generator[Written, None, None]:
         state: _State = prompt.state
-        layers, logits = copy.deepcopy(state.layers), state.logits
-        constraint = self._constrainer and self._constrainer.constraint(schema, question)
-        detokenizer = self._tokenizer.detokenizer
-        key = mx.random.key(sampling.seed)
-        room = self._window - len(prompt.tokens)
+        constraint = None
+        if self._constrainer is not None:
+            constraint = self._constrainer.constraint(schema, question)
+        row = DecodingRow(
+            copy.deepcopy(state.layers),
+            state.adapter,
+            meanwhile=constraint.allowed if constraint else None,
+        )
+        row.logits = state.logits
+        try:
+            yield from self._write(row, constraint, sampling, self.info.window - len(prompt.tokens))
+        finally:
+            row.close()
+
+    def _write(
+        self, row: DecodingRow, constraint: Constraint | None, sampling: Sampling, room: int
+    ) -> Generator[Written, None, None]:
+        text = self._tokenizer.detokenizer
+        noise = np.random.default_rng(sampling.seed)
         while room > 0:
-            if constraint:
-                logits = constraint.mask(logits)
-            key, choice = mx.random.split(key)
-            token, logprob = _choose(logits, sampling.temperature, choice)
+            allowed = constraint.allowed() if constraint else None
+            token, logprob = choose(row.logits, allowed, sampling.temperature, noise)
             if token in self._tokenizer.eos_token_ids:
-                detokenizer.finalize()
-                yield Written(detokenizer.text, logprob, end=True)
+                text.finalize()
+                yield Written(text.text, logprob, end=True)
                 return
             forced = constraint.accept(token)[: room - 1] if constraint else []
-            for i, one in enumerate([token, *forced]):
-                detokenizer.add_token(one)
-                yield Written(detokenizer.text, 0.0 if i else logprob, end=False, forced=i > 0)
-            if constraint and constraint.ended:
-                detokenizer.finalize()
-                yield Written(detokenizer.text, 0.0, end=True, forced=True)
-                return
+            for one in (token, *forced):
+                text.add_token(one)
             room -= 1 + len(forced)
-            logits = self._model(mx.array([[token, *forced]]), cache=layers)[:, -1, :]
+            if constraint and constraint.ended:
+                text.finalize()
+                yield Written(text.text, logprob, end=True, forced=len(forced))
+                return
+            row.pending = [token, *forced]
+            yield Written(text.text, logprob, end=False, forced=len(forced), row=row)
 
     def warm_up(self) -> None:
         """Have kernels and grammar compiled now: the first question is not to wait for it."""
@@ -134,27 +155,70 @@ class MlxModel:
             )
             mx.eval(logits)
 
+    def launch(self, rows: Sequence[Row]) -> None:
+        self._batcher.launch(cast("Sequence[DecodingRow]", rows))
+
+    def land(self) -> None:
+        self._batcher.land()
+
+    def abandon(self) -> None:
+        self._batcher.abandon()
+
+    def tune(self) -> None:
+        self._tuned = True
+        self._batcher.prepare(None)
+        for digest in self._adapters.digests:
+            self._batcher.prepare(self._adapters.get(digest))
+
+    def load_adapter(self, digest: str) -> int:
+        return self._adapter(digest).nbytes
+
+    def _adapter(self, digest: str) -> LoadedAdapter:
+        loaded = self._adapters.get(digest)
+        if self._tuned:
+            self._batcher.prepare(loaded)
+        return loaded
+
+    def shed(self) -> str:
+        if len(self._prefixes):
+            self._prefixes.clear()
+            mx.clear_cache()
+            return "the prompts read before"
+        if self._adapters.digests:
+            self._batcher.forget_adapters()
+            self._adapters.drop_all()
+            mx.clear_cache()
+            return "the adapters"
+        return ""
+
+    def figures(self) -> EngineFigures:
+        return EngineFigures(
+            cache_entries=len(self._prefixes),
+            cache_bytes=self._prefixes.nbytes,
+            cache_budget_bytes=self._prefixes.most_bytes,
+            adapters_loaded=self._adapters.digests,
+        )
+
+    def unload(self) -> None:
+        """Let go of all arrays; the object is of no use afterwards."""
+        self.abandon()
+        self._prefixes.clear()
+        self._adapters.drop_all()
+        self._switch.model = self._model = None
+        self._batcher = Batcher(None, self._switch.select)
+        release_memory()
+
     def close(self) -> None:
         """Give back what MLX holds for this thread; without it, ending the thread can abort."""
         self._prefixes.clear()
         mx.clear_streams()
 
 
-def _choose(logits: mx.array, temperature: float, key: mx.array) -> tuple[int, float]:
-    logprobs = logits - mx.logsumexp(logits, axis=-1, keepdims=True)
-    if temperature > 0:
-        token = mx.random.categorical(logprobs / temperature, key=key)
-    else:
-        token = mx.argmax(logprobs, axis=-1)
-    logprob = mx.take_along_axis(logprobs, token[:, None], axis=-1)
-    mx.eval(token, logprob)
-    return cast("int", token.item()), cast("float", logprob.item())
-
-
-def open_model(name: str, blas: str, *, constrained: bool = True) -> MlxModel:
+def open_model(name: str, blas: str, *, constrained: bool = True, cache_bytes: int = 0) -> MlxModel:
     """Load a model: a folder, a hub id, or "" for the embedded one. ``blas`` is what was loaded.
 
-    ``constrained``: answers keep to the grammar of the schema.
+    ``constrained``: answers keep to the grammar of the schema. ``cache_bytes`` is the prefix
+    cache's budget, 0 for a share of the free memory.
     On a CPU the weights become float32: other types are ten to a hundred times slower there.
 
     Raises:
@@ -176,9 +240,26 @@ def open_model(name: str, blas: str, *, constrained: bool = True) -> MlxModel:
         constrainer = Constrainer(
             prompt_format, tokenizer, config.get("vocab_size"), literals=literals
         )
-    opened = MlxModel(model, tokenizer, prompt_format, info, window, constrainer)
+    switch = AdapterSwitch(model)
+    adapters = ResidentAdapters(
+        switch, user_registry(), info.digest, prompt_format.id, _share_of_free_memory()
+    )
+    opened = MlxModel(
+        model,
+        tokenizer,
+        prompt_format,
+        info,
+        switch,
+        adapters,
+        constrainer=constrainer,
+        cache_bytes=cache_bytes or _share_of_free_memory(),
+    )
     opened.warm_up()
     return opened
+
+
+def _share_of_free_memory() -> int:
+    return min(available_bytes() // 8, _MOST_SHARE_BYTES)
 
 
 def _load(folder: Path, *, on_cpu: bool) -> tuple[Any, Any]:

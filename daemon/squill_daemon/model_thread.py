@@ -11,23 +11,41 @@ import contextlib
 import logging
 import queue
 import threading
-from collections import deque
+import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from squill.errors import CancelledError, DaemonBusyError, ModelError, SquillError
+from squill.errors import (
+    CancelledError,
+    DaemonBusyError,
+    DaemonStoppingError,
+    ModelError,
+    SchemaError,
+    SquillError,
+)
+from squill_daemon.engine import EngineFigures
 from squill_daemon.jobs import Cancel, Job, JobState, Stop, Submit, ToModelThread
-from squill_daemon.requests import GenerateRequest
+from squill_daemon.scheduler import Scheduler
+from squill_daemon.upkeep import Upkeep
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator
+    from collections.abc import Callable
 
-    from squill_daemon.engine import Answer, Engine, ModelInfo, Prefilled, Step
-    from squill_daemon.requests import PrefillRequest
+    from squill_daemon.engine import Engine, ModelInfo, Outcome, Step
+    from squill_daemon.requests import Request
 
 log = logging.getLogger(__name__)
 
-StateName = Literal["loading", "ready", "model_error", "stopping"]
+StateName = Literal["loading", "ready", "idle", "model_error", "stopping"]
+
+QUIET_SECONDS = 0.5
+"""A loaded model that nobody has asked anything for so long is tuned."""
+
+RETRY_SECONDS = 10.0
+"""A model that could not be loaded is not tried again before; requests get its error."""
+
+_STOPPING = "The daemon is stopping. Ask again: the next one starts by itself."
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +57,9 @@ class ModelState:
     info: ModelInfo | None = None
 
 
+_LOADING = ModelState("loading", "The model is being loaded.")
+
+
 class ModelThread:
     """Made and called on the event loop; only the methods under "model thread" run elsewhere.
 
@@ -46,23 +67,30 @@ class ModelThread:
     """
 
     def __init__(
-        self, engine: Engine, on_state: Callable[[ModelState], None], queue_limit: int
+        self,
+        engine: Engine,
+        on_state: Callable[[ModelState], None],
+        queue_limit: int,
+        upkeep: Upkeep | None = None,
     ) -> None:
-        self.state = ModelState("loading", "The model is being loaded.")
+        self.state = _LOADING
+        self.figures = EngineFigures()
         self.tokens_generated = 0
+        self.loads = 0
         self._engine = engine
         self._on_state = on_state
         self._queue_limit = queue_limit
         self._loop = asyncio.get_running_loop()
         self._inbox: queue.SimpleQueue[ToModelThread] = queue.SimpleQueue()
         self._unfinished: set[Job] = set()
+        self._preparer = ThreadPoolExecutor(1, "prepare")
         self._thread = threading.Thread(target=self._run, name="model", daemon=True)
         # The rest belongs to the model thread.
-        self._interactive: deque[Job] = deque()
-        self._background: deque[Job] = deque()
-        self._cancelled: dict[Job, str] = {}
+        self._scheduler = Scheduler(engine, self._finish, self._report)
+        self._upkeep = upkeep or Upkeep()
+        self._loaded = self._tuned = False
+        self._load_error: tuple[float, ModelError] | None = None
         self._stopping = False
-        self._load_error: ModelError | None = None
 
     def start(self) -> None:
         self._thread.start()
@@ -84,7 +112,7 @@ class ModelThread:
 
     def submit(
         self,
-        request: GenerateRequest | PrefillRequest,
+        request: Request,
         owner: object = None,
         on_text: Callable[[str], None] | None = None,
     ) -> Job:
@@ -109,8 +137,30 @@ class ModelThread:
             reason = "A newer version of the document is being asked about."
             self._settle(job, CancelledError(reason))
         else:
-            self._inbox.put(Submit(job))
+            self._prepare(job)
         return job
+
+    def _prepare(self, job: Job) -> None:
+        """Hand it to the model thread; DDL is read elsewhere first, for that can take a second."""
+        if not isinstance(getattr(job.request, "schema", None), tuple):
+            self._inbox.put(Submit(job))
+            return
+        reading = self._loop.run_in_executor(self._preparer, self._engine.prepare, job.request)
+        reading.add_done_callback(lambda done: self._prepared(job, done))
+
+    def _prepared(self, job: Job, done: asyncio.Future[Request]) -> None:
+        error = done.exception()
+        if job.result.done():
+            return
+        if error is None:
+            job.request = done.result()
+            self._inbox.put(Submit(job))
+        elif isinstance(error, SquillError):
+            self._settle(job, error)
+        else:
+            log.error("request not prepared", exc_info=error)
+            message = f"The schema could not be read: {error!r}. See `squill logs`."
+            self._settle(job, SchemaError(message))
 
     def cancel(self, job: Job, reason: str = "The request was cancelled.") -> None:
         """A waiting job is answered at once, a running one as soon as the model has stopped."""
@@ -121,19 +171,26 @@ class ModelThread:
             self._settle(job, CancelledError(reason))
 
     async def stop(self, timeout: float) -> bool:  # noqa: ASYNC109 (passed on to the thread's join)
-        """End the thread; unanswered requests are cancelled. False if it has not ended in time."""
+        """End the thread; unanswered requests get `DaemonStoppingError`. False if it is stuck."""
         self.state = ModelState("stopping", "The daemon is stopping.", self.state.info)
         self._on_state(self.state)
         self._inbox.put(Stop())
         for job in list(self._unfinished):
-            self.cancel(job, "The daemon is stopping.")
+            if job.state is JobState.WAITING:
+                self._settle(job, DaemonStoppingError(_STOPPING))
         await asyncio.to_thread(self._thread.join, timeout)
         await asyncio.sleep(0)  # lets the thread's last callbacks run
         for job in list(self._unfinished):
-            self._settle(job, CancelledError("The daemon is stopping."))
+            self._settle(job, DaemonStoppingError(_STOPPING))
+        self._preparer.shutdown(wait=False, cancel_futures=True)
         return not self._thread.is_alive()
 
-    def _settle(self, job: Job, outcome: Answer | Prefilled | SquillError) -> None:
+    async def drain(self) -> None:
+        """Returns when every request so far is answered."""
+        if results := [job.result for job in self._unfinished]:
+            await asyncio.wait(results)
+
+    def _settle(self, job: Job, outcome: Outcome | SquillError) -> None:
         if job.result.done():
             return
         self._unfinished.discard(job)
@@ -144,9 +201,15 @@ class ModelThread:
             job.result.set_result(outcome)
 
     def _change_state(self, state: ModelState) -> None:
-        if self.state.name != "stopping":
+        if self.state.name != "stopping" and state != self.state:
             self.state = state
             self._on_state(state)
+
+    def _count_load(self) -> None:
+        self.loads += 1
+
+    def _keep_figures(self, figures: EngineFigures) -> None:
+        self.figures = figures
 
     # --- model thread ---------------------------------------------------------------------------
 
@@ -154,103 +217,118 @@ class ModelThread:
         try:
             self._load()
             while not self._stopping:
-                self._receive(wait=not (self._interactive or self._background))
-                if job := self._next():
-                    self._work(job)
+                self._wait()
+                if not self._loaded:
+                    self._load()
+                if self._scheduler.busy and not self._stopping:
+                    self._scheduler.round(self._receive)
+                self._look_after_memory()
+            self._scheduler.fail_all(DaemonStoppingError(_STOPPING))
         finally:
             self._engine.close()
 
-    def _load(self) -> None:
-        try:
-            info = self._engine.load()
-        except ModelError as error:
-            log.warning("model not loaded", extra={"reason": error.message})
-            self._load_error = error
-            self._post(self._change_state, ModelState("model_error", error.message))
-        except Exception as error:  # whatever a loader raises, the daemon lives on and says so
-            log.exception("model not loaded")
-            self._load_error = ModelError(
-                f"The model could not be loaded: {error!r}. See `squill daemon logs`."
-            )
-            self._post(self._change_state, ModelState("model_error", self._load_error.message))
-        else:
-            message = f"{info.name} is ready on {info.device}."
-            self._post(self._change_state, ModelState("ready", message, info))
+    def _wait(self) -> None:
+        """Return when there is something to do, with all messages taken."""
+        self._receive()
+        while not (self._scheduler.busy or self._stopping):
+            try:
+                self._handle(self._inbox.get(timeout=self._patience))
+                self._receive()
+            except queue.Empty:
+                if not self._tuned:
+                    self._tune()
+                self._look_after_memory()
 
-    def _receive(self, *, wait: bool = False) -> None:
-        """Take every message that is there, and wait for the first where ``wait`` says so."""
+    @property
+    def _patience(self) -> float | None:
+        """How long to wait for a message before something else is looked after, in seconds."""
+        if not self._loaded:
+            return None
+        return self._upkeep.seconds if self._tuned else QUIET_SECONDS
+
+    def _tune(self) -> None:
+        self._tuned = True
+        try:
+            self._engine.tune()
+        except Exception:  # answers are slower without it, and no less right
+            log.exception("the model could not be tuned")
+
+    def _receive(self) -> None:
+        """Take every message that is there."""
         with contextlib.suppress(queue.Empty):
             while True:
-                self._handle(self._inbox.get(block=wait))
-                wait = False
+                self._handle(self._inbox.get_nowait())
 
     def _handle(self, message: ToModelThread) -> None:
         match message:
             case Submit(job):
-                (self._interactive if job.interactive else self._background).append(job)
-            case Cancel(job, reason) if job.state is not JobState.FINISHED:
-                self._cancelled[job] = reason
+                self._upkeep.used()
+                self._scheduler.submit(job)
+            case Cancel(job, reason):
+                self._scheduler.cancel(job, reason)
             case Stop():
                 self._stopping = True
 
-    def _next(self) -> Job | None:
-        waiting = self._interactive or self._background
-        return waiting.popleft() if waiting and not self._stopping else None
-
-    def _work(self, job: Job) -> None:
-        if self._load_error is not None:
-            self._finish(job, type(self._load_error)(self._load_error.message))
-        elif job in self._cancelled:
-            self._finish(job, CancelledError(self._cancelled[job]))
-        else:
-            self._drive(job)
-
-    def _drive(self, job: Job) -> None:
-        steps = self._steps(job)
+    def _load(self) -> None:
+        """Load the model. Where it cannot be had, whoever waits is told."""
+        if self._stopping:
+            return
+        if self._load_error and time.monotonic() - self._load_error[0] < RETRY_SECONDS:
+            self._scheduler.fail_all(self._load_error[1])
+            return
+        self._post(self._change_state, _LOADING)
         try:
-            while not self._interrupted(job):
-                self._report(job, next(steps))
-                self._receive()
-        except StopIteration as end:
-            self._finish(job, end.value)
-        except SquillError as error:
-            self._finish(job, error)
-        except Exception as error:  # one reply per request, whatever the model's code does
-            log.exception("request failed", extra={"kind": type(job.request).__name__})
-            self._finish(job, ModelError(f"The model failed: {error!r}. See `squill daemon logs`."))
+            info = self._engine.load()
+        except ModelError as error:
+            log.warning("model not loaded", extra={"reason": error.message})
+            self._not_loaded(error)
+        except Exception as error:  # whatever a loader raises, the daemon lives on and says so
+            log.exception("model not loaded")
+            message = f"The model could not be loaded: {error!r}. See `squill logs`."
+            self._not_loaded(ModelError(message))
         else:
-            steps.close()
-            self._put_down(job)
+            self._loaded, self._tuned, self._load_error = True, False, None
+            self._upkeep.used()
+            self._post(self._count_load)
+            self._post(self._keep_figures, self._engine.figures())
+            message = f"{info.name} is ready on {info.device}."
+            self._post(self._change_state, ModelState("ready", message, info))
 
-    def _steps(self, job: Job) -> Generator[Step, None, Answer | Prefilled]:
-        if isinstance(job.request, GenerateRequest):
-            return self._engine.generate(job.request, job.arrival)
-        return self._engine.prefill(job.request, job.arrival)
+    def _not_loaded(self, error: ModelError) -> None:
+        self._load_error = (time.monotonic(), error)
+        self._post(self._change_state, ModelState("model_error", error.message))
+        self._receive()
+        self._scheduler.fail_all(error)
 
-    def _interrupted(self, job: Job) -> bool:
-        """Cancelled, stopping, or a prefill while somebody waits for an answer."""
-        overtaken = not job.interactive and bool(self._interactive)
-        return self._stopping or overtaken or job in self._cancelled
+    def _look_after_memory(self) -> None:
+        if not self._loaded or not self._upkeep.due():
+            return
+        if self._upkeep.idle and not self._scheduler.busy:
+            self._unload("for nobody has asked for a while")
+        elif self._upkeep.memory_short:
+            if given_back := self._engine.shed():
+                log.warning("memory is short: gave back %s", given_back)
+                self._post(self._keep_figures, self._engine.figures())
+            elif not self._upkeep.recently_used and not self._scheduler.busy:
+                self._unload("for memory is short")
 
-    def _put_down(self, job: Job) -> None:
-        if job in self._cancelled or self._stopping:
-            reason = self._cancelled.get(job, "The daemon is stopping.")
-            self._finish(job, CancelledError(reason))
-        else:  # what it has read stays in the prefix cache, so beginning anew loses nothing
-            job.state = JobState.WAITING
-            self._background.appendleft(job)
+    def _unload(self, reason: str) -> None:
+        self._engine.unload()
+        self._loaded = False
+        message = f"The model's memory was given back, {reason}. The next question loads it again."
+        self._post(self._keep_figures, self._engine.figures())
+        self._post(self._change_state, ModelState("idle", message))
 
     def _report(self, job: Job, step: Step) -> None:
         job.state = JobState(step.phase)
-        if step.phase == "decode":
-            self.tokens_generated += 1
-            if job.on_text is not None and step.text:
-                self._post(job.on_text, step.text)
+        self.tokens_generated += step.tokens
+        if job.on_text is not None and step.text is not None and (text := step.text()):
+            self._post(job.on_text, text)
 
-    def _finish(self, job: Job, outcome: Answer | Prefilled | SquillError) -> None:
+    def _finish(self, job: Job, outcome: Outcome | SquillError) -> None:
         job.state = JobState.FINISHED
-        self._cancelled.pop(job, None)
         self._post(self._settle, job, outcome)
+        self._post(self._keep_figures, self._engine.figures())
 
     def _post(self, callback: Callable[..., None], *values: object) -> None:
         with contextlib.suppress(RuntimeError):  # the loop has closed: nobody is left to tell

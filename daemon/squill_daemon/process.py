@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import os
+import resource
 from typing import TYPE_CHECKING
 
 from squill.paths import runtime_paths
@@ -15,14 +17,16 @@ from squill_daemon.logs import log_to_file
 from squill_daemon.server import Server
 
 if TYPE_CHECKING:
-    import socket
     from collections.abc import Callable
 
     from squill.paths import RuntimePaths
     from squill.settings import Settings
     from squill_daemon.engine import Engine
+    from squill_daemon.instance import Claim
 
 log = logging.getLogger(__name__)
+
+_OPEN_FILES = 1024  # 256 is the default on macOS: too few for that many clients and a model
 
 
 def run(
@@ -36,10 +40,12 @@ def run(
         AlreadyRunningError: a daemon of this user answers already.
         DaemonError: the socket cannot be made.
     """
+    _fill_standard_streams()
+    _raise_file_limit()
     paths = runtime_paths()
-    with single_instance(paths) as listener:
+    with single_instance(paths) as claim:
         _prepare(paths, settings)
-        ended = asyncio.run(_serve(settings, listener, make_engine(), report, paths))
+        ended = asyncio.run(_serve(settings, claim, make_engine(), report))
     log.info("stopped")
     if not ended:
         # The model thread is stuck in foreign code; an ordinary exit would wait for it.
@@ -47,6 +53,24 @@ def run(
         logging.shutdown()
         os._exit(1)
     return 0
+
+
+def _fill_standard_streams() -> None:
+    """Where the starter closed some of them, the lock or the socket would get their numbers.
+
+    Whatever then writes to standard output, or replaces it, would hit those.
+    """
+    while (descriptor := os.open(os.devnull, os.O_RDWR)) <= 2:
+        os.set_inheritable(descriptor, True)
+    os.close(descriptor)
+
+
+def _raise_file_limit() -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = _OPEN_FILES if hard == resource.RLIM_INFINITY else min(hard, _OPEN_FILES)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        with contextlib.suppress(OSError, ValueError):  # fewer clients will have to do
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 def _prepare(paths: RuntimePaths, settings: Settings) -> None:
@@ -62,11 +86,7 @@ def use_private_temporary(paths: RuntimePaths) -> None:
 
 
 async def _serve(
-    settings: Settings,
-    listener: socket.socket,
-    engine: Engine,
-    report: Callable[[str], None],
-    paths: RuntimePaths,
+    settings: Settings, claim: Claim, engine: Engine, report: Callable[[str], None]
 ) -> bool:
-    server = Server(listener, engine, settings.daemon.queue_limit)
-    return await server.run(lambda: report(listening_line(paths.socket)))
+    server = Server(claim, engine, settings.daemon)
+    return await server.run(lambda: report(listening_line(claim.paths.socket)))

@@ -11,12 +11,13 @@ from squill.schema import Schema, from_wire
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from squill.ddl import ParsedSchema
     from squill.prompt.base import Example
 
-T = TypeVar("T")
+    # A schema, or the DDL texts that define it (later ones override earlier ones).
+    SchemaInput = Schema | ParsedSchema | tuple[str, ...]
 
-SchemaInput = Schema | tuple[str, ...]
-"""A schema, or the DDL texts that define it (later ones override earlier ones)."""
+T = TypeVar("T")
 
 MOST_CANDIDATES = 16
 
@@ -33,11 +34,17 @@ class Document:
 class PrefillRequest:
     schema: SchemaInput
     dialect: str = ""
+    adapter: str | None = None
+    workspace: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class GenerateRequest:
-    """``budget_ms`` counts from the request's arrival; None means the daemon's setting."""
+    """``budget_ms`` counts from the request's arrival; None means the daemon's setting.
+
+    ``adapter`` is a digest, "" for the base model, None for what is active in ``workspace``.
+    ``background``: nobody waits for the answer, so it is worked on while no one else asks.
+    """
 
     schema: SchemaInput
     question: str
@@ -46,8 +53,20 @@ class GenerateRequest:
     n: int = 1
     budget_ms: int | None = None
     adapter: str | None = None
+    workspace: str = ""
+    background: bool = False
     document: Document | None = None
     examples: tuple[Example, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class AdapterRequest:
+    """Load the adapter of this digest."""
+
+    digest: str
+
+
+Request = GenerateRequest | PrefillRequest | AdapterRequest
 
 
 def prefill_request(params: Mapping[str, Any]) -> PrefillRequest:
@@ -58,6 +77,8 @@ def prefill_request(params: Mapping[str, Any]) -> PrefillRequest:
     return PrefillRequest(
         schema=_schema(params.get("schema")),
         dialect=_get(params, "dialect", str, ""),
+        adapter=_optional(params, "adapter", str),
+        workspace=_get(params, "workspace", str, ""),
     )
 
 
@@ -77,6 +98,8 @@ def generate_request(params: Mapping[str, Any]) -> GenerateRequest:
         n=_within("n", _get(params, "n", int, 1), 1, MOST_CANDIDATES),
         budget_ms=_optional(params, "budget_ms", int),
         adapter=_optional(params, "adapter", str),
+        workspace=_get(params, "workspace", str, ""),
+        background=flag(params, "background"),
         document=_document(params.get("document")),
         examples=tuple(_example(e) for e in _get(params, "examples", list, [])),
     )
@@ -88,6 +111,16 @@ def _optional(params: Mapping[str, Any], name: str, kind: type[T]) -> T | None:
         return None
     if not isinstance(value, kind) or isinstance(value, bool):
         raise InvalidParamsError(f"`{name}` must be of type {kind.__name__}, not {value!r:.40}.")
+    return value
+
+
+def flag(params: Mapping[str, Any], name: str) -> bool:
+    """A param that is true or false; absent is false."""
+    value = params.get(name)
+    if value is None:
+        return False
+    if not isinstance(value, bool):
+        raise InvalidParamsError(f"`{name}` must be true or false, not {value!r:.40}.")
     return value
 
 

@@ -5,82 +5,201 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import os
 import signal
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from squill.errors import DaemonBusyError, SocketPathError
+from squill.wire import Response, pack
+from squill_daemon.acceptor import Acceptor
 from squill_daemon.connection import Connection
 from squill_daemon.methods import DaemonMethods
 from squill_daemon.model_thread import ModelState, ModelThread
 from squill_daemon.peer import is_same_user
+from squill_daemon.takeover import retire_others
+from squill_daemon.upkeep import Upkeep
 
 if TYPE_CHECKING:
     import socket
     from collections.abc import Callable
 
+    from squill.settings import DaemonSettings
     from squill_daemon.engine import Engine
+    from squill_daemon.instance import Claim
 
 log = logging.getLogger(__name__)
 
+MOST_CONNECTIONS = 128
+DRAIN_SECONDS = 20.0
 STOP_SECONDS = 10.0
+WATCH_SECONDS = 10.0
 _FLUSH_SECONDS = 2.0
 
 
 class Server:
-    """Serves one listening socket until `stop` is called or a signal comes."""
+    """Serves the claimed socket until `stop` is called or a signal comes."""
 
-    def __init__(self, listener: socket.socket, engine: Engine, queue_limit: int) -> None:
-        self._listener = listener
+    def __init__(self, claim: Claim, engine: Engine, settings: DaemonSettings) -> None:
+        self._claim = claim
+        self._acceptor = Acceptor(self._accept)
         self._stopped = asyncio.Event()
-        self._connections: dict[Connection, asyncio.Task[None]] = {}
-        self._model = ModelThread(engine, self._state_changed, queue_limit)
-        self._methods = DaemonMethods(self._model, self.stop)
+        self._hurried = asyncio.Event()
+        self._retiring = False
+        self._full = False
+        self._serving: set[asyncio.Task[None]] = set()
+        self._connections: set[Connection] = set()
+        upkeep = Upkeep(idle_seconds=60.0 * settings.idle_minutes)
+        self._model = ModelThread(engine, self._state_changed, settings.queue_limit, upkeep)
+        self._methods = DaemonMethods(self._model, self.stop, self.retire)
 
-    def stop(self) -> None:
+    def stop(self, drain: bool = False) -> None:
+        """End. With ``drain``, the requests taken so far are answered first, within a time."""
+        if not drain:
+            self._hurried.set()
         self._stopped.set()
+
+    def retire(self) -> None:
+        """End when the last client has gone."""
+        log.info("asked to leave with the last client")
+        self._retiring = True
+        self._leave_if_alone()
+
+    def _leave_if_alone(self) -> None:
+        if self._retiring and not self._serving:
+            self.stop()
 
     async def run(self, on_listening: Callable[[], None]) -> bool:
         """Serve. ``on_listening`` is called once requests are taken.
 
         Returns whether the model thread has ended as well; if not, only ending the process helps.
         """
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, self.stop)
-        server = await asyncio.start_unix_server(self._accept, sock=self._listener)
+        _handle_signals(self.stop)
+        self._acceptor.listen(self._claim.listener)
         self._model.start()
         on_listening()
+        beside = [
+            asyncio.create_task(work)
+            for work in (retire_others(self._claim.paths), self._stay_reachable())
+        ]
         await self._stopped.wait()
         log.info("stopping")
-        server.close()
+        for task in beside:
+            task.cancel()
+        self._acceptor.close()
+        for connection in self._connections:
+            connection.refuse_more()
+        await self._drain()
         ended = await self._model.stop(STOP_SECONDS)
         await self._close_connections()
         return ended
 
-    def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        if not is_same_user(writer.get_extra_info("socket")):
+    def _accept(self, accepted: socket.socket) -> None:
+        accepted.setblocking(False)
+        if not is_same_user(accepted):
             log.warning("connection of another user refused")
-            writer.transport.abort()
+            accepted.close()
+        elif len(self._serving) >= MOST_CONNECTIONS:
+            self._refuse(accepted)
+        else:
+            self._full = False
+            task = asyncio.create_task(self._serve(accepted))
+            self._serving.add(task)
+            task.add_done_callback(self._served)
+
+    def _refuse(self, accepted: socket.socket) -> None:
+        if not self._full:  # once, however often the client tries again
+            self._full = True
+            log.warning("connection refused: %d are open already", MOST_CONNECTIONS)
+        busy = DaemonBusyError(
+            f"{MOST_CONNECTIONS} clients are connected to the daemon already. "
+            "Close some editors or shells, then try again."
+        )
+        with contextlib.suppress(OSError):
+            accepted.send(pack(Response.failure(None, busy)))
+        accepted.close()
+
+    async def _serve(self, accepted: socket.socket) -> None:
+        try:
+            reader, writer = await asyncio.open_unix_connection(sock=accepted)
+        except OSError:
+            accepted.close()
             return
         connection = Connection(reader, writer, self._methods)
-        task = asyncio.create_task(connection.serve())
-        self._connections[connection] = task
-        task.add_done_callback(lambda _: self._connections.pop(connection, None))
+        if self._stopped.is_set():
+            connection.refuse_more()
+        self._connections.add(connection)
+        try:
+            await connection.serve()
+        finally:
+            self._connections.discard(connection)
+
+    def _served(self, task: asyncio.Task[None]) -> None:
+        self._serving.discard(task)
+        if not task.cancelled() and (error := task.exception()):
+            log.error("connection failed", exc_info=error)
+        self._leave_if_alone()
+
+    async def _stay_reachable(self) -> None:
+        """For months: bind again where a cleaner removed the socket, leave where we lost the lock.
+
+        Without this, a daemon that nobody can reach would keep its model in memory, and its lock
+        would keep the next one from starting.
+        """
+        while True:
+            await asyncio.sleep(WATCH_SECONDS)
+            if self._claim.lost:
+                if not self._retiring:
+                    log.warning("the lock's file is gone: another daemon may start")
+                    self.retire()
+            elif self._claim.unnamed:
+                log.warning("the socket's file is gone: listening on a new one")
+                with contextlib.suppress(SocketPathError):  # else at the next look
+                    self._claim.rebind()
+                    self._acceptor.listen(self._claim.listener)
+
+    async def _drain(self) -> None:
+        """Wait until what was taken is answered; a `stop` that does not drain ends the wait."""
+        finished = asyncio.gather(*(c.finish() for c in self._connections))
+        hurried = asyncio.ensure_future(self._hurried.wait())
+        waits: list[asyncio.Future[Any]] = [finished, hurried]
+        await asyncio.wait(waits, timeout=DRAIN_SECONDS, return_when=asyncio.FIRST_COMPLETED)
+        for wait in waits:
+            wait.cancel()
 
     async def _close_connections(self) -> None:
-        """Answers go out first; a client that does not read them is cut off."""
-        connections = dict(self._connections)
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(_FLUSH_SECONDS):
-                for connection in connections:
-                    await connection.finish()
-                    await connection.close()
-        for connection in connections:
-            connection.abort()
-        if connections:
-            await asyncio.wait(connections.values())
+        await asyncio.gather(*(_close(connection) for connection in self._connections))
+        if self._serving:
+            await asyncio.wait(self._serving, timeout=_FLUSH_SECONDS)
 
     def _state_changed(self, state: ModelState) -> None:
         log.info("model %s: %s", state.name, state.message)
         for connection in self._connections:
             if connection.greeted:
                 connection.notify("status/changed", {"state": state.name, "message": state.message})
+
+
+async def _close(connection: Connection) -> None:
+    """Answers go out first; a client that does not read them is cut off."""
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(_FLUSH_SECONDS):
+            await connection.finish()
+    await connection.close()
+
+
+def _handle_signals(stop: Callable[[], None]) -> None:
+    """SIGTERM and SIGINT end the daemon; SIGHUP too, where there is a terminal to lose."""
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop)
+    if _has_terminal() and signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
+        loop.add_signal_handler(signal.SIGHUP, stop)
+    else:  # in the background, or under `nohup`
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
+
+
+def _has_terminal() -> bool:
+    try:
+        os.close(os.open("/dev/tty", os.O_RDWR | os.O_NOCTTY))
+    except OSError:
+        return False
+    return True

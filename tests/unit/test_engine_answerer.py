@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from squill.errors import InvalidParamsError, SchemaError, UsageError
+from squill.errors import AdapterError, SchemaError, UsageError
 from squill.prompt import Example, format_by_id
 from squill.schema import Column, Schema, Table
 from squill.settings import GenerationSettings, Settings
 from squill_daemon.answerer import Answerer
-from squill_daemon.engine import Answer, ModelInfo, Prefilled, Step
+from squill_daemon.engine import Answer, EngineFigures, ModelInfo, Prefilled, Step
 from squill_daemon.language_model import ReadPrompt, Sampling, Written
 from squill_daemon.requests import GenerateRequest, PrefillRequest
 
@@ -25,6 +25,10 @@ AGE = "SELECT age FROM students WHERE name = 'Wang Junjian'"
 NAMES = "SELECT name FROM students"
 
 
+class ReadRow:
+    pending = ()
+
+
 class WritingModel:
     """Writes its texts one after the other, a character a token, then starts over."""
 
@@ -34,15 +38,27 @@ class WritingModel:
     def __init__(self, *texts: str) -> None:
         self.prompts: list[str] = []
         self.samplings: list[Sampling] = []
+        self.adapters: list[str | None] = []
         self._texts = itertools.cycle(texts)
 
     def encode(self, text: str) -> list[int]:
         self.prompts.append(text)
         return [ord(c) for c in text]
 
-    def read(self, tokens: list[int]) -> Generator[None, None, ReadPrompt]:
-        yield
+    def read(
+        self, tokens: list[int], adapter: str | None = None
+    ) -> Generator[ReadRow, None, ReadPrompt]:
+        self.adapters.append(adapter)
+        yield ReadRow()
         return ReadPrompt(tuple(tokens), 3, None)
+
+    def load_adapter(self, digest: str) -> int:
+        if digest != "fits":
+            raise AdapterError(f"There is no adapter {digest}.")
+        return 1
+
+    def figures(self) -> EngineFigures:
+        return EngineFigures()
 
     def write(
         self, _: ReadPrompt, sampling: Sampling, __: Schema, ___: str
@@ -174,8 +190,9 @@ def test_text_and_phase_come_with_each_step():
     answerer.load()
     request = GenerateRequest((STUDENTS,), "How old?")
     steps, answer = finish(answerer.generate(request, time.monotonic()))
-    assert steps[0] == Step("prefill")
-    assert [s.text for s in steps[1:3]] == ["S", "SE"]
+    assert (steps[0].phase, len(steps[0].rows)) == ("prefill", 1)
+    assert [s.text() for s in steps[1:3]] == ["S", "SE"]
+    assert {s.tokens for s in steps[1:]} == {1}
     assert len(steps) - 1 == answer.tokens.generated == len(AGE) + 1
     assert answer.tokens.cached == 3
 
@@ -196,6 +213,30 @@ def test_the_budget_does_not_run_while_the_model_loads():
     answerer.load()
     _, answer = finish(answerer.generate(GenerateRequest((STUDENTS,), "How old?"), arrival))
     assert answer.candidates
+
+
+@pytest.mark.parametrize(
+    ("named", "active", "used"),
+    [(None, None, None), (None, "fits", "fits"), ("fits", None, "fits"), ("", "fits", None)],
+)
+def test_the_request_s_adapter_goes_before_the_workspace_s_active_one(named, active, used):
+    model = WritingModel(AGE)
+    answerer = Answerer(lambda: model, Settings(), lambda place: active if place == "/w" else None)
+    answerer.load()
+    request = GenerateRequest((STUDENTS,), "How old?", adapter=named, workspace="/w")
+    answer = finish(answerer.generate(request, time.monotonic()))[1]
+    assert answer.adapter == used
+    assert model.adapters == [used]
+
+
+def test_an_active_adapter_that_cannot_be_used_leaves_the_base_model_and_a_reason():
+    model = WritingModel(AGE)
+    answerer = Answerer(lambda: model, Settings(), lambda _: "foreign")
+    answerer.load()
+    answer = finish(answerer.generate(GenerateRequest((STUDENTS,), "How?"), time.monotonic()))[1]
+    assert answer.adapter is None
+    assert answer.candidates
+    assert "foreign" in answerer.figures().adapter_problem
 
 
 def test_the_prompt_is_the_format_s_own():
@@ -257,7 +298,7 @@ def test_what_decides_the_dialect_is_said(schema, dialect, expected, origin):
         ({"schema": ("-- nothing here",)}, SchemaError),
         ({"schema": Schema()}, SchemaError),
         ({"dialect": "klingon"}, UsageError),
-        ({"adapter": "unheard-of"}, InvalidParamsError),
+        ({"adapter": "unheard-of"}, AdapterError),
     ],
 )
 def test_a_request_that_cannot_be_answered_says_why(params, error):

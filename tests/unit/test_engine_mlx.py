@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+import driving
+from driving import read
 from squill.errors import ModelUnsupportedError, SchemaError
 from squill.schema import Column, Schema, Table
 from squill_daemon.blas import load_blas
 from squill_daemon.language_model import Sampling
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
     from pathlib import Path
 
     from squill_daemon.language_model import ReadPrompt
@@ -35,10 +36,10 @@ def folder(tmp_path_factory: pytest.TempPathFactory, blas: str) -> Path:
     return make_tiny_model(tmp_path_factory.mktemp("tiny"))
 
 
-def opened(folder: Path, blas: str) -> MlxModel:
+def opened(folder: Path, blas: str, **options: int) -> MlxModel:
     from squill_daemon.mlx_model import open_model
 
-    return open_model(str(folder), blas)
+    return open_model(str(folder), blas, **options)
 
 
 @pytest.fixture
@@ -46,23 +47,9 @@ def model(folder: Path, blas: str) -> MlxModel:
     return opened(folder, blas)
 
 
-def read(model: MlxModel, tokens: list[int]) -> ReadPrompt:
-    return finish(model.read(tokens))
-
-
-def finish(steps: Generator[None, None, ReadPrompt]) -> ReadPrompt:
-    while True:
-        try:
-            next(steps)
-        except StopIteration as end:
-            return end.value
-
-
 def written(model: MlxModel, prompt: ReadPrompt, sampling: Sampling, most: int = 20) -> str:
-    text = ""
-    for _, token in zip(range(most), model.write(prompt, sampling, SCHEMA, "q"), strict=False):
-        text = token.text
-    return text
+    (tokens,) = driving.written(model, [model.write(prompt, sampling, SCHEMA, "q")], most)
+    return tokens[-1].text if tokens else ""
 
 
 def text_of(length: int) -> str:
@@ -87,7 +74,8 @@ def test_the_same_prompt_is_read_but_for_its_last_token(model):
 def test_a_read_that_is_put_down_goes_on_where_it_stopped(model):
     tokens = model.encode(text_of(500))
     reading = model.read(tokens)
-    next(reading)
+    model.launch([next(reading)])
+    model.land()
     reading.close()
     assert read(model, tokens).cached == 128
 
@@ -106,11 +94,13 @@ def test_a_seed_decides_what_is_sampled(model):
     assert written(model, prompt, Sampling(0.7, 1)) == texts[1]
 
 
-def test_an_old_prefix_makes_room_for_new_ones(model):
+def test_an_old_prefix_makes_room_for_new_ones(folder, blas):
+    model = opened(folder, blas, cache_bytes=1 << 20)
     first = model.encode("a" + text_of(30))
     read(model, first)
-    for letter in "bcdefghijklmnopqrs":
-        read(model, model.encode(letter + text_of(30)))
+    for start in range(50):
+        read(model, model.encode(f"{start}" + text_of(30)))
+    assert model.figures().cache_bytes <= 1 << 20
     assert read(model, first).cached == 0
 
 
@@ -121,8 +111,9 @@ def test_a_prompt_longer_than_the_model_reads_is_refused(model):
 
 def test_writing_ends_at_the_end_of_the_window(model):
     prompt = read(model, model.encode(text_of(2040)))
-    tokens = list(model.write(prompt, Sampling(0.7, 1), SCHEMA, "q"))
-    assert tokens[-1].end or len(tokens) == 8
+    writing = model.write(prompt, Sampling(0.7, 1), SCHEMA, "q")
+    (tokens,) = driving.written(model, [writing], most=100)
+    assert tokens[-1].end or sum(1 + token.forced for token in tokens) == 8
 
 
 def test_an_end_token_named_only_in_the_generation_config_ends_the_text(folder, blas, tmp_path):
@@ -135,7 +126,7 @@ def test_an_end_token_named_only_in_the_generation_config_ends_the_text(folder, 
     token = plain.encode(first)[0]
     (tmp_path / "generation_config.json").write_text(f'{{"eos_token_id": {token}}}')
     stopping = opened(tmp_path, blas)
-    (only,) = stopping.write(read(stopping, list(prompt.tokens)), Sampling(), SCHEMA, "q")
+    (only,) = list(stopping.write(read(stopping, list(prompt.tokens)), Sampling(), SCHEMA, "q"))
     assert only.end
     assert only.text == ""
 

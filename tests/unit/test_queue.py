@@ -4,21 +4,36 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
 
-from squill.errors import CancelledError, DaemonBusyError, ModelError, ModelNotFoundError
+from fake_daemon import FakeEngine, written
+from squill.errors import (
+    CancelledError,
+    DaemonBusyError,
+    DaemonStoppingError,
+    ModelError,
+    ModelNotFoundError,
+    SchemaError,
+)
+from squill.schema import Schema
 from squill_daemon.engine import Answer, ModelInfo, Prefilled, Step
 from squill_daemon.model_thread import ModelThread
 from squill_daemon.requests import Document, GenerateRequest, PrefillRequest
+from squill_daemon.upkeep import Upkeep
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Generator
+    from collections.abc import AsyncIterator, Callable, Generator, Sequence
+
+    from squill_daemon.engine import Row
+    from squill_daemon.requests import Request
 
 
-class SteppedEngine:
+class SteppedEngine(FakeEngine):
     """Takes a step only when the test says so. ``log`` tells what the model thread did."""
 
     model_name = "stepped"
@@ -28,6 +43,10 @@ class SteppedEngine:
         self.threads: set[str] = set()
         self.may_load = threading.Semaphore(0)
         self.may_step = threading.Semaphore(0)
+        self.may_prepare = threading.Event()
+        self.may_prepare.set()
+        self.shed_calls = 0
+        self.to_shed = ["prompts", "adapters"]
         self._load_error = load_error
 
     def load(self) -> ModelInfo:
@@ -35,6 +54,19 @@ class SteppedEngine:
         if self._load_error is not None:
             raise self._load_error
         return ModelInfo(self.model_name, "", "cpu", "")
+
+    def prepare(self, request: Request) -> Request:
+        self.may_prepare.wait(20)
+        if request.schema == ("nothing",):
+            raise SchemaError("There are no tables.")
+        return request
+
+    def shed(self) -> str:
+        self.shed_calls += 1
+        return self.to_shed.pop(0) if self.to_shed else ""
+
+    def unload(self) -> None:
+        self.log.append("unloaded")
 
     def generate(self, request: GenerateRequest, _: float) -> Generator[Step, None, Answer]:
         yield from self._steps(request.question)
@@ -52,7 +84,10 @@ class SteppedEngine:
             for number in (1, 2):
                 self.log.append(f"{name} {number}")
                 self.may_step.acquire()
-                yield Step("prefill" if name == "prefill" else "decode", f"{name} {number}")
+                if name == "prefill":
+                    yield Step("prefill")
+                else:
+                    yield written(f"{name} {number}")
         finally:
             self.log.append(f"{name} left")
 
@@ -62,10 +97,10 @@ class SteppedEngine:
 
 @asynccontextmanager
 async def running(
-    engine: SteppedEngine, limit: int = 8, *, loaded: bool = True
+    engine: SteppedEngine, limit: int = 8, *, loaded: bool = True, upkeep: Upkeep | None = None
 ) -> AsyncIterator[tuple[ModelThread, list[str]]]:
     states: list[str] = []
-    thread = ModelThread(engine, lambda state: states.append(state.name), limit)
+    thread = ModelThread(engine, lambda state: states.append(state.name), limit, upkeep)
     thread.start()
     if loaded:
         engine.may_load.release()
@@ -79,7 +114,7 @@ async def running(
 
 def ask(question: str, version: int | None = None) -> GenerateRequest:
     document = None if version is None else Document("file:///a.sql", version)
-    return GenerateRequest((), question, document=document)
+    return GenerateRequest(Schema(()), question, document=document)
 
 
 async def until(condition: Callable[[], object]) -> None:
@@ -88,16 +123,166 @@ async def until(condition: Callable[[], object]) -> None:
         await asyncio.sleep(0.001)
 
 
-async def test_requests_are_answered_in_order_on_the_model_thread():
+async def test_requests_share_the_model_thread_token_by_token():
     engine = SteppedEngine()
     async with running(engine) as (thread, _):
-        jobs = [thread.submit(ask(q)) for q in ("first", "second")]
-        engine.may_step.release(4)
-        answers = [await job.result for job in jobs]
+        first = thread.submit(ask("first"))
+        await until(lambda: "first 1" in engine.log)
+        second = thread.submit(ask("second"))
+        await until(lambda: thread.queued == 2)
+        await asyncio.sleep(0)
+        engine.may_step.release(5)
+        answers = [await job.result for job in (first, second)]
     assert [a.refused for a in answers] == ["first", "second"]
     assert engine.threads == {"model"}
-    assert engine.log[:3] == ["first 1", "first 2", "first left"]
+    assert engine.log.index("second 1") < engine.log.index("first left")
     assert thread.tokens_generated == 4
+
+
+class RowEngine(SteppedEngine):
+    """Each step has a row; ``passes`` tells which were read together."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.passes: list[list[str]] = []
+        self.broken = False
+
+    def _steps(self, name: str) -> Generator[Step, None, None]:
+        try:
+            for _ in (1, 2):
+                yield Step("decode", rows=(NamedRow(name),), tokens=1)
+        finally:
+            self.log.append(f"{name} left")
+
+    def launch(self, rows: Sequence[Row]) -> None:
+        self.may_step.acquire()
+        self.passes.append([row.name for row in rows])
+        if self.broken:
+            raise MemoryError("no room for a pass")
+
+    def abandon(self) -> None:
+        self.broken = False
+
+
+class NamedRow:
+    pending = (1,)
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+
+async def test_the_passes_of_all_requests_are_made_together():
+    engine = RowEngine()
+    async with running(engine, loaded=False) as (thread, _):
+        jobs = [thread.submit(ask(name)) for name in "abc"]
+        await until(lambda: thread._inbox.qsize() == 3)
+        engine.may_load.release()
+        engine.may_step.release(2)
+        for job in jobs:
+            await job.result
+    assert engine.passes == [["a", "b", "c"]] * 2
+
+
+async def test_a_pass_that_fails_answers_its_requests_and_the_next_ones_are_served():
+    engine = RowEngine()
+    engine.broken = True
+    async with running(engine, loaded=False) as (thread, _):
+        jobs = [thread.submit(ask(name)) for name in "ab"]
+        await until(lambda: thread._inbox.qsize() == 2)
+        engine.may_load.release()
+        engine.may_step.release(10)
+        for job in jobs:
+            with pytest.raises(ModelError, match="no room"):
+                await job.result
+        assert (await thread.submit(ask("next")).result).refused == "next"
+    assert engine.log[:2] == ["a left", "b left"]
+
+
+async def test_evaluation_waits_until_nobody_asks():
+    engine = SteppedEngine()
+    async with running(engine, loaded=False) as (thread, _):
+        jobs = [
+            thread.submit(replace(ask("evaluation"), background=True)),
+            thread.submit(ask("question")),
+        ]
+        await until(lambda: thread._inbox.qsize() == 2)
+        engine.may_load.release()
+        engine.may_step.release(10)
+        for job in jobs:
+            await job.result
+    assert engine.log.index("question left") < engine.log.index("evaluation 1")
+
+
+async def test_an_idle_model_is_unloaded_and_the_next_question_loads_it_again():
+    engine, now = SteppedEngine(), [0.0]
+    upkeep = Upkeep(idle_seconds=60, seconds=0.001, clock=lambda: now[0], floor_bytes=0)
+    async with running(engine, upkeep=upkeep) as (thread, states):
+        engine.may_step.release(10)
+        await thread.submit(ask("first")).result
+        now[0] = 59
+        await asyncio.sleep(0.02)
+        assert thread.state.name == "ready"
+        now[0] = 61
+        await until(lambda: thread.state.name == "idle")
+        assert "loads it again" in thread.state.message
+        assert "unloaded" in engine.log
+        engine.may_load.release()
+        assert (await thread.submit(ask("second")).result).refused == "second"
+        assert states[:4] == ["ready", "idle", "loading", "ready"]
+        assert thread.loads == 2
+
+
+async def test_short_memory_takes_caches_first_and_then_a_model_nobody_uses():
+    engine, later, free = SteppedEngine(), [0.0], [100]
+    upkeep = Upkeep(
+        seconds=0.001,
+        clock=lambda: time.monotonic() + later[0],
+        floor_bytes=10,
+        available=lambda: free[0],
+    )
+    async with running(engine, upkeep=upkeep) as (thread, _):
+        await until(lambda: thread.state.name == "ready")
+        free[0] = 9
+        await until(lambda: engine.shed_calls > 3)
+        assert engine.to_shed == []
+        assert thread.state.name == "ready"  # it was used a moment ago
+        later[0] = 100
+        await until(lambda: thread.state.name == "idle")
+        assert "memory is short" in thread.state.message
+
+
+async def test_ddl_is_read_beside_the_model_thread_and_can_be_cancelled_there():
+    engine = SteppedEngine()
+    async with running(engine) as (thread, _):
+        engine.may_prepare.clear()
+        slow = thread.submit(replace(ask("slow"), schema=("CREATE TABLE t (a INT)",)))
+        quick = thread.submit(replace(ask("quick"), schema=Schema(())))
+        engine.may_step.release(10)
+        assert (await quick.result).refused == "quick"
+        thread.cancel(slow)
+        with pytest.raises(CancelledError):
+            await slow.result
+        engine.may_prepare.set()
+    assert "slow 1" not in engine.log
+
+
+async def test_ddl_that_cannot_be_read_is_the_answer():
+    engine = SteppedEngine()
+    async with running(engine) as (thread, _):
+        with pytest.raises(SchemaError, match="no tables"):
+            await thread.submit(replace(ask("q"), schema=("nothing",))).result
+
+
+async def test_draining_waits_for_the_answers():
+    engine = SteppedEngine()
+    async with running(engine) as (thread, _):
+        job = thread.submit(ask("first"))
+        draining = asyncio.create_task(thread.drain())
+        await until(lambda: "first 1" in engine.log)
+        assert not draining.done()
+        engine.may_step.release(10)
+        await draining
+        assert job.result.done()
 
 
 async def test_a_cancel_acts_between_two_tokens():
@@ -162,7 +347,7 @@ async def test_other_requests_on_a_document_are_left_alone(case):
 async def test_a_question_goes_before_a_prefill_that_has_begun():
     engine = SteppedEngine()
     async with running(engine) as (thread, _):
-        warm = thread.submit(PrefillRequest(()))
+        warm = thread.submit(PrefillRequest(Schema(())))
         await until(lambda: "prefill 1" in engine.log)
         question = thread.submit(ask("question"))
         engine.may_step.release(10)
@@ -220,7 +405,7 @@ async def test_stopping_answers_everything_and_closes_the_engine():
         engine.may_step.release(10)
         outcomes = await asyncio.gather(*(job.result for job in jobs), return_exceptions=True)
         assert await stopping
-    assert all(isinstance(outcome, CancelledError) for outcome in outcomes)
+    assert all(isinstance(outcome, DaemonStoppingError) for outcome in outcomes)
     assert states[:2] == ["ready", "stopping"]
     assert engine.log[-1] == "closed"
 

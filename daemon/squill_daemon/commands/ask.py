@@ -27,6 +27,7 @@ from squill_daemon.model_files import EMBEDDED_NAME, canonical_model
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from squill.client import DaemonClient
     from squill.settings import Settings
 
 MOST_CANDIDATES = 16  # the daemon's own limit
@@ -112,28 +113,45 @@ def _answer(options: argparse.Namespace) -> tuple[dict[str, Any], list[str]]:
 async def _ask_daemon(
     params: Mapping[str, Any], settings: Settings, *, insist: bool
 ) -> dict[str, Any]:
-    start = ("--model", settings.model) if settings.model else ()
-    client = await connect_or_start(
-        start=settings.daemon.autostart, options=start, name="squill ask"
+    """Ask the daemon, and where it ends in mid-request the next one, once."""
+    async with await _connected(settings) as client:
+        try:
+            return await _ask_connected(client, params, settings, insist=insist)
+        except DaemonUnavailableError as error:
+            if not await client.has_left(error):
+                raise
+    async with await _connected(settings) as client:
+        return await _ask_connected(client, params, settings, insist=insist)
+
+
+async def _connected(settings: Settings) -> DaemonClient:
+    options = ("--model", settings.model) if settings.model else ()
+    return await connect_or_start(
+        start=settings.daemon.autostart, options=options, name="squill ask"
     )
-    async with client:
-        served = (await client.call("status"))["model"]
-        wanted = settings.model or EMBEDDED_NAME
-        if served != wanted:
-            note = (
-                f"The daemon serves {served}, not {wanted}. "
-                f"Run `squill daemon restart --model {settings.model}`, or ask with --no-daemon."
-            )
-            if insist:
-                raise DaemonUnavailableError(note)
-            if settings.model:
-                _say(f"squill ask: {note}")
-        answer: dict[str, Any] = await client.call("generate", params)
-        return answer
+
+
+async def _ask_connected(
+    client: DaemonClient, params: Mapping[str, Any], settings: Settings, *, insist: bool
+) -> dict[str, Any]:
+    served = (await client.call("status"))["model"]
+    wanted = settings.model or EMBEDDED_NAME
+    if served != wanted:
+        note = (
+            f"The daemon serves {served}, not {wanted}. "
+            f"Run `squill daemon restart --model {settings.model}`, or ask with --no-daemon."
+        )
+        if insist:
+            raise DaemonUnavailableError(note)
+        if settings.model:
+            _say(f"squill ask: {note}")
+    answer: dict[str, Any] = await client.call("generate", params)
+    return answer
 
 
 def _answer_here(params: Mapping[str, Any], settings: Settings) -> dict[str, Any]:
     from squill_daemon.answerer import make_answerer
+    from squill_daemon.engine import run_alone
     from squill_daemon.process import use_private_temporary
     from squill_daemon.requests import generate_request
 
@@ -142,12 +160,7 @@ def _answer_here(params: Mapping[str, Any], settings: Settings) -> dict[str, Any
     answerer = make_answerer(settings)
     try:
         answerer.load()
-        steps = answerer.generate(request, time.monotonic())
-        while True:
-            next(steps)
-    except StopIteration as end:
-        answer: dict[str, Any] = end.value.to_wire()
-        return answer
+        return run_alone(answerer, answerer.generate(request, time.monotonic())).to_wire()
     finally:
         answerer.close()
 

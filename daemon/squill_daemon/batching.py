@@ -1,0 +1,235 @@
+"""Forward passes over many texts at once. Import and use on the model thread only.
+
+A text that is alone, or that has a stretch of prompt to read, gets passes of its own. Where
+several decode with the same adapter, their keys and values are merged into one batch that they
+stay in: a pass then reads one token of each, at little more than the price of one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import mlx.core as mx
+import numpy as np
+from mlx_lm.models.cache import BatchKVCache, KVCache
+
+from squill_daemon.compiled import CompiledStep
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    from numpy.typing import NDArray
+
+    from squill_daemon.mlx_adapters import LoadedAdapter
+    from squill_daemon.prefix_cache import LayerCaches
+
+    Logits = NDArray[np.float32]
+
+CHUNK = 128
+"""Prompt tokens read between two looks at the queue, of all texts together."""
+
+_LAST_CHUNK = 16  # logits are computed for these alone
+_MOST_ROWS = 32
+_MOST_BYTES = 1 << 28  # of a batch: above it, moving keys and values costs more than passes save
+
+
+class DecodingRow:
+    """One text: its keys and values, and the tokens to be read next.
+
+    ``logits`` (vocabulary,) are those behind the last token, once nothing is pending. ``meanwhile``
+    is called while a pass runs. A row ``alone`` gets passes of its own; the others decode, and may
+    lose their ``layers`` to a batch. Who made a row closes it.
+    """
+
+    def __init__(
+        self,
+        layers: LayerCaches,
+        adapter: LoadedAdapter | None,
+        pending: Iterable[int] = (),
+        meanwhile: Callable[[], object] | None = None,
+        *,
+        alone: bool = False,
+    ) -> None:
+        self.layers = layers
+        self.adapter = adapter
+        self.pending = list(pending)
+        self.meanwhile = meanwhile
+        self.logits: Logits = np.zeros(0, np.float32)
+        self.batch: _Batch | None = None
+        self.closed = False
+        # Other kinds of cache (sliding windows, states of recurrent layers) are left as they are.
+        self.mergeable = not alone and all(type(layer) is KVCache for layer in layers)
+
+    def close(self) -> None:
+        self.closed = True
+        self.layers = []
+        if self.batch is not None:
+            self.batch.row_closed()
+
+    @property
+    def nbytes(self) -> int:
+        return sum(layer.nbytes for layer in self.layers)
+
+
+class Batcher:
+    """Runs the passes of one model. ``select`` puts an adapter in place."""
+
+    def __init__(self, model: Any, select: Callable[[LoadedAdapter | None], None]) -> None:
+        self._model = model
+        self._select = select
+        self._compiled = CompiledStep(model)
+        self._batches: list[_Batch] = []
+        self._passes: list[_Pass] = []
+
+    def launch(self, rows: Sequence[DecodingRow]) -> None:
+        """Begin a pass over ``rows``, each of which has something pending.
+
+        Each reads its pending tokens or some of them: one where it is in a batch, and not more
+        than `CHUNK` of all those that read a prompt. A row that is left out of a launch leaves
+        its batch.
+        """
+        self._batches = [batch for batch in self._batches if batch.keep(set(rows))]
+        self._passes = []
+        for adapter in dict.fromkeys(row.adapter for row in rows):
+            self._select(adapter)
+            self._launch(adapter, [row for row in rows if row.adapter is adapter])
+        mx.async_eval([one.outputs for one in self._passes])  # type: ignore[no-untyped-call]
+        for row in rows:
+            if row.meanwhile is not None:
+                row.meanwhile()
+
+    def land(self) -> None:
+        """Wait for the passes; rows with nothing pending then have their logits."""
+        passes, self._passes = self._passes, []
+        for one in passes:
+            mx.eval(one.outputs)
+            logits = np.array(one.logits)
+            for row, its_logits in zip(one.rows, logits, strict=True):
+                row.logits = its_logits
+
+    def prepare(self, adapter: LoadedAdapter | None) -> None:
+        """Compile what decoding with this adapter needs."""
+        self._select(adapter)
+        self._compiled.prepare(adapter)
+
+    def forget_adapters(self) -> None:
+        self._compiled.forget_adapters()
+
+    def abandon(self) -> None:
+        """Forget all rows, which have been closed."""
+        self._passes = []
+        self._batches = []
+
+    def _launch(self, adapter: LoadedAdapter | None, rows: list[DecodingRow]) -> None:
+        self._merge(adapter, rows)
+        batches = dict.fromkeys(row.batch for row in rows if row.batch is not None)
+        self._passes += [batch.step(self._model) for batch in batches]
+        room = CHUNK
+        for row in rows:
+            if row.batch is None and room > 0:
+                before = len(row.pending)
+                self._passes.append(self._read(row, room))
+                room -= before - len(row.pending)
+
+    def _merge(self, adapter: LoadedAdapter | None, rows: list[DecodingRow]) -> None:
+        """Into batches with those that decode, where they are not alone."""
+        decoding = [row for row in rows if row.mergeable]
+        if len(decoding) < 2:
+            return
+        newcomers = [row for row in decoding if row.batch is None]
+        for batch in self._batches:
+            if batch.adapter is adapter:
+                newcomers = batch.join(newcomers)
+        while newcomers:
+            batch = _Batch(adapter)
+            left = batch.join(newcomers)
+            if len(left) == len(newcomers):
+                return  # too large for any batch
+            self._batches.append(batch)
+            newcomers = left
+
+    def _read(self, row: DecodingRow, most: int) -> _Pass:
+        """A pass over the next tokens of one row, ``most`` if that many are left."""
+        count = len(row.pending)
+        if count > _LAST_CHUNK:
+            count = min(count - _LAST_CHUNK, most)
+        tokens, row.pending = row.pending[:count], row.pending[count:]
+        if count == 1 and self._compiled.ready(row.adapter, row.layers):
+            logits = self._compiled(row.adapter, tokens[0], row.layers).astype(mx.float32)
+        else:
+            logits = self._model(mx.array([tokens]), cache=row.layers)[:, -1, :]
+            logits = logits.astype(mx.float32)
+        states = [array for layer in row.layers for array in _arrays(layer.state)]
+        if row.pending:  # nobody asks for these logits: they are never computed
+            return _Pass([], mx.zeros((0, 1)), states)
+        return _Pass([row], logits, [logits, *states])
+
+
+@dataclass(frozen=True, slots=True)
+class _Pass:
+    """``logits`` (rows, vocabulary) belong to ``rows``; ``outputs`` is all that it computes."""
+
+    rows: list[DecodingRow]
+    logits: mx.array
+    outputs: list[mx.array]
+
+
+def _arrays(state: Any) -> list[mx.array]:
+    return [item for item in state if isinstance(item, mx.array)]
+
+
+def _merged(caches: LayerCaches) -> Any:
+    return BatchKVCache.merge(caches)  # type: ignore[no-untyped-call]
+
+
+class _Batch:
+    """Rows of one adapter with their keys and values merged, padded on the left."""
+
+    def __init__(self, adapter: LoadedAdapter | None) -> None:
+        self.adapter = adapter
+        self.rows: list[DecodingRow] = []
+        self._caches: LayerCaches = []
+        self._row_bytes = 0
+
+    def join(self, rows: list[DecodingRow]) -> list[DecodingRow]:
+        """Take ``rows`` in as far as there is place; the others are given back."""
+        widest = max([self._row_bytes, *(row.nbytes for row in rows)])
+        place = min(_MOST_ROWS, _MOST_BYTES // max(widest, 1)) - len(self.rows)
+        taken, left = rows[: max(place, 0)], rows[max(place, 0) :]
+        if not taken:
+            return left
+        layers = zip(*(row.layers for row in taken), strict=True)
+        merged: list[Any] = [_merged(list(same)) for same in layers]
+        for mine, theirs in zip(self._caches, merged, strict=False):
+            mine.extend(theirs)
+        self._caches = self._caches or merged
+        self._row_bytes = widest
+        for row in taken:
+            row.batch, row.layers = self, []
+        self.rows += taken
+        return left
+
+    def step(self, model: Any) -> _Pass:
+        """A pass over the next token of each row."""
+        tokens = mx.array([[row.pending.pop(0)] for row in self.rows])
+        logits = model(tokens, cache=self._caches)[:, -1, :].astype(mx.float32)
+        states = [array for cache in self._caches for array in (cache.keys, cache.values)]
+        return _Pass(list(self.rows), logits, [logits, *states])
+
+    def row_closed(self) -> None:
+        if all(row.closed for row in self.rows):  # then nothing is worth its memory
+            self.rows, self._caches = [], []
+
+    def keep(self, rows: set[DecodingRow]) -> bool:
+        """Let go of all others, with what is theirs where they are open; False for none left."""
+        kept = [i for i, row in enumerate(self.rows) if row in rows]
+        if len(kept) == len(self.rows):
+            return bool(kept)
+        for i, row in enumerate(self.rows):
+            if row not in rows and not row.closed:
+                row.batch, row.layers = None, [cache.extract(i) for cache in self._caches]
+        self.rows = [self.rows[i] for i in kept]
+        for cache in self._caches if kept else ():
+            cache.filter(mx.array(kept))
+        return bool(kept)
