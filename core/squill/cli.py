@@ -27,8 +27,11 @@ SUMMARIES = {
     "ask": "write SQL for a question",
     "check": "find statements that do not fit the tables",
     "daemon": "run, start, stop and inspect the model's process",
+    "doctor": "look at the whole chain and say what is wrong",
+    "logs": "show the log of the model's process",
     "lsp": "run the language server on standard input and output",
     "pretrain": "train the embedded model from scratch",
+    "status": "what the model's process is doing",
 }
 
 

@@ -67,6 +67,8 @@ class DaemonSettings:
     """Without a question for so long, the model's memory is given back; 0 for never."""
     cache_bytes: int = 0
     """Most memory for prompts read before; 0 for an eighth of what is free, at most 1 GiB."""
+    keep_prompt: bool = True
+    """Whether what the model has read of the last schema is kept on disk for the next start."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from squill.adapters import user_registry
 from squill.errors import AdapterError
+from squill.paths import cache_directory
 from squill.prompt.pruning import prune
 from squill_daemon.drafts import Drafts
 from squill_daemon.engine import (
@@ -234,6 +235,7 @@ def make_answerer(settings: Settings) -> Answerer:
             blas,
             constrained=settings.generation.constrained,
             cache_bytes=settings.daemon.cache_bytes,
+            kept=cache_directory() / "prompts" if settings.daemon.keep_prompt else None,
         )
 
     return Answerer(open_model, settings, user_registry().active)

@@ -147,6 +147,10 @@ def _compiled_shim() -> Path | None:
             log.info("there is no C compiler (cc)")
             return None
         return _compile(compiler, folder, target)
+    except subprocess.CalledProcessError as error:
+        said = error.stderr.decode(errors="replace").strip().splitlines() or [str(error)]
+        log.info("the BLAS shim could not be compiled: %s", said[-1])
+        return None
     except (OSError, SocketPathError, subprocess.SubprocessError) as error:
         log.info("the BLAS shim could not be compiled: %s", error)
         return None

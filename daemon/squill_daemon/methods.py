@@ -18,6 +18,7 @@ from squill.errors import (
 from squill.paths import PROTOCOL_VERSION
 from squill_daemon.adapter_methods import AdapterMethods
 from squill_daemon.engine import Answer
+from squill_daemon.log_file import log_problem
 from squill_daemon.memory import resident_bytes
 from squill_daemon.metrics import Metrics
 from squill_daemon.requests import flag, generate_request, prefill_request
@@ -68,6 +69,18 @@ class DaemonMethods:
                 f"Say `hello` first, with protocol version {PROTOCOL_VERSION}; "
                 f"`{method}` was not done."
             )
+        try:
+            return await self._greeted(connection, request_id, method, params)
+        except CancelledError:
+            self._metrics.cancelled()
+            raise
+        except SquillError as error:
+            self._metrics.failed(error.code)
+            raise
+
+    async def _greeted(
+        self, connection: Connection, request_id: int, method: str, params: Mapping[str, Any]
+    ) -> Any:
         match method:
             case "status":
                 return self._status()
@@ -75,7 +88,7 @@ class DaemonMethods:
                 return await self._generate(connection, request_id, params)
             case "prefill":
                 job = self._model.submit(prefill_request(params), owner=connection)
-                return (await self._outcome(connection, request_id, job)).to_wire()
+                return (await _outcome(connection, request_id, job)).to_wire()
             case "cancel":
                 return {"cancelled": self.cancel(connection, _id(params))}
             case "retire":
@@ -144,6 +157,7 @@ class DaemonMethods:
             "tokens_generated": self._model.tokens_generated,
             "loads": self._model.loads,
             "memory_bytes": resident_bytes(),
+            "log_problem": log_problem(),
         }
 
     async def _generate(
@@ -155,23 +169,18 @@ class DaemonMethods:
 
         request = generate_request(params)
         job = self._model.submit(request, owner=connection, on_text=send_partial)
-        return (await self._outcome(connection, request_id, job)).to_wire()
+        answer = await _outcome(connection, request_id, job)
+        if isinstance(answer, Answer):
+            self._metrics.answered(answer)
+        return answer.to_wire()
 
-    async def _outcome(self, connection: Connection, request_id: int, job: Job) -> Outcome:
-        connection.jobs[request_id] = job
-        try:
-            outcome = await job.result
-        except CancelledError:
-            self._metrics.cancelled()
-            raise
-        except SquillError as error:
-            self._metrics.failed(error.code)
-            raise
-        finally:
-            connection.jobs.pop(request_id, None)
-        if isinstance(outcome, Answer):
-            self._metrics.answered(outcome)
-        return outcome
+
+async def _outcome(connection: Connection, request_id: int, job: Job) -> Outcome:
+    connection.jobs[request_id] = job
+    try:
+        return await job.result
+    finally:
+        connection.jobs.pop(request_id, None)
 
 
 def _id(params: Mapping[str, Any]) -> int:

@@ -31,6 +31,7 @@ from squill_daemon.model_files import (
     unsupported,
 )
 from squill_daemon.prefix_cache import PrefixCache
+from squill_daemon.prefix_file import PrefixFile
 from squill_daemon.sampling import choose
 
 if TYPE_CHECKING:
@@ -69,7 +70,9 @@ class MlxModel:
         *,
         constrainer: Constrainer | None = None,
         cache_bytes: int = 1 << 28,
+        kept: PrefixFile | None = None,
     ) -> None:
+        """``kept`` is where the prompt read last outlives the process; None for nowhere."""
         self.info = info
         self.prompt_format = prompt_format
         self._model = model
@@ -80,6 +83,9 @@ class MlxModel:
         self._prefixes = PrefixCache(lambda: make_prompt_cache(model), cache_bytes)
         self._batcher = Batcher(model, switch.select)
         self._tuned = False
+        self._kept = kept
+        if kept is not None and (prefix := kept.load()):
+            self._prefixes.store(prefix.adapter, prefix.tokens, prefix.layers)
 
     def encode(self, text: str) -> list[int]:
         special = self.prompt_format.adds_special_tokens
@@ -199,8 +205,13 @@ class MlxModel:
             adapters_loaded=self._adapters.digests,
         )
 
+    def _keep_last_prompt(self) -> None:
+        if self._kept is not None and (prefix := self._prefixes.last):
+            self._kept.save(prefix)
+
     def unload(self) -> None:
         """Let go of all arrays; the object is of no use afterwards."""
+        self._keep_last_prompt()
         self.abandon()
         self._prefixes.clear()
         self._adapters.drop_all()
@@ -210,15 +221,24 @@ class MlxModel:
 
     def close(self) -> None:
         """Give back what MLX holds for this thread; without it, ending the thread can abort."""
+        self._keep_last_prompt()
         self._prefixes.clear()
         mx.clear_streams()
 
 
-def open_model(name: str, blas: str, *, constrained: bool = True, cache_bytes: int = 0) -> MlxModel:
+def open_model(
+    name: str,
+    blas: str,
+    *,
+    constrained: bool = True,
+    cache_bytes: int = 0,
+    kept: Path | None = None,
+) -> MlxModel:
     """Load a model: a folder, a hub id, or "" for the embedded one. ``blas`` is what was loaded.
 
     ``constrained``: answers keep to the grammar of the schema. ``cache_bytes`` is the prefix
-    cache's budget, 0 for a share of the free memory.
+    cache's budget, 0 for a share of the free memory. ``kept`` is the folder of prompts that outlive
+    the process.
     On a CPU the weights become float32: other types are ten to a hundred times slower there.
 
     Raises:
@@ -253,6 +273,7 @@ def open_model(name: str, blas: str, *, constrained: bool = True, cache_bytes: i
         adapters,
         constrainer=constrainer,
         cache_bytes=cache_bytes or _share_of_free_memory(),
+        kept=PrefixFile(kept, info.digest) if kept else None,
     )
     opened.warm_up()
     return opened

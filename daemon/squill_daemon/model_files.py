@@ -187,7 +187,7 @@ def tensor_headers(path: Path) -> dict[str, Any]:
             f"{path} is cut off: {size} bytes of {needed}. Fetch the model again."
         )
     if not known:
-        raise ModelUnsupportedError(f"{path} holds tensors of an unknown type. Update Squill.")
+        raise ModelUnsupportedError(f"{path} holds tensors of an unknown type. Update Squill, or choose another model.")
     return header
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from mlx_lm.models.cache import LRUPromptCache, can_trim_prompt_cache, trim_prompt_cache
@@ -15,6 +16,19 @@ LayerCaches = list[Any]
 _MOST_ENTRIES = 1024
 
 
+@dataclass(frozen=True, slots=True)
+class Prefix:
+    """A prompt that was read: ``layers`` hold exactly ``tokens``, read with ``adapter``."""
+
+    adapter: str | None
+    tokens: list[int]
+    layers: LayerCaches
+
+    @property
+    def nbytes(self) -> int:
+        return sum(layer.nbytes for layer in self.layers)
+
+
 class PrefixCache:
     """mlx-lm's trie of prompts, keyed by adapter, the least recently stored forgotten first.
 
@@ -26,6 +40,7 @@ class PrefixCache:
         self.most_bytes = most_bytes
         self._make = make
         self._prompts = LRUPromptCache(_MOST_ENTRIES, most_bytes)
+        self._last: Prefix | None = None
 
     def fetch(self, adapter: str | None, tokens: Sequence[int]) -> tuple[LayerCaches, int]:
         """A cache that holds the longest known prefix of ``tokens``, and that prefix's length.
@@ -46,6 +61,12 @@ class PrefixCache:
         """Keep ``layers``, which hold exactly ``tokens``. The caller gives it away."""
         if tokens:
             self._prompts.insert_cache(adapter, list(tokens), layers)
+            self._last = Prefix(adapter, list(tokens), layers)
+
+    @property
+    def last(self) -> Prefix | None:
+        """What was stored last, if it is still there."""
+        return self._last if len(self) else None
 
     @property
     def nbytes(self) -> int:
@@ -56,3 +77,4 @@ class PrefixCache:
 
     def clear(self) -> None:
         self._prompts.trim_to(n_sequences=0)
+        self._last = None

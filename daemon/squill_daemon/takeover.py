@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 _SOCKET = re.compile(r"daemon-v(\d+)\.sock")
-_ANSWER_SECONDS = 5.0
+ANSWER_SECONDS = 5.0
 _READ_BYTES = 4096
 
 
@@ -31,7 +31,7 @@ async def retire_others(paths: RuntimePaths) -> None:
     """Ask every other daemon of this user to leave with its last client; returns when done."""
     for version, socket in _others(paths):
         try:
-            async with asyncio.timeout(_ANSWER_SECONDS):
+            async with asyncio.timeout(ANSWER_SECONDS):
                 accepted = await _ask_to_retire(version, socket)
         except (OSError, ProtocolError, TimeoutError):
             accepted = False  # it was killed, or hangs

@@ -174,3 +174,48 @@ def test_a_broken_tokenizer_is_named_as_well(tmp_path, blas):
     (tmp_path / "tokenizer.json").write_text('{"version": "1.0"}')
     with pytest.raises(ModelUnsupportedError):
         opened(tmp_path, blas)
+
+
+def kept(folder: Path, blas: str, place: Path) -> MlxModel:
+    from squill_daemon.mlx_model import open_model
+
+    return open_model(str(folder), blas, kept=place)
+
+
+def test_the_prompt_read_last_outlives_the_model(folder, blas, tmp_path):
+    first = kept(folder, blas, tmp_path)
+    tokens = first.encode(text_of(300))
+    text = written(first, read(first, tokens), Sampling())
+    first.unload()
+    second = kept(folder, blas, tmp_path)
+    prompt = read(second, tokens)
+    assert prompt.cached == 299
+    assert written(second, prompt, Sampling()) == text
+
+
+@pytest.mark.parametrize("damage", ["cut", "foreign", "nonsense"])
+def test_a_kept_prompt_that_is_damaged_or_foreign_is_removed(folder, blas, tmp_path, damage):
+    first = kept(folder, blas, tmp_path)
+    tokens = first.encode(text_of(100))
+    read(first, tokens)
+    first.unload()
+    (path,) = tmp_path.iterdir()
+    if damage == "cut":
+        path.write_bytes(path.read_bytes()[:-10])
+    elif damage == "nonsense":
+        path.write_bytes(b"nonsense")
+    else:
+        path.write_bytes(path.read_bytes().replace(first.info.digest.encode(), b"f" * 64))
+    second = kept(folder, blas, tmp_path)
+    assert read(second, tokens).cached == 0
+    assert list(tmp_path.iterdir()) == []
+    second.unload()
+    assert len(list(tmp_path.iterdir())) == 1
+
+
+def test_a_folder_that_cannot_be_written_costs_only_the_kept_prompt(folder, blas, tmp_path):
+    place = tmp_path / "file"
+    place.write_text("")
+    model = kept(folder, blas, place)
+    read(model, model.encode(text_of(100)))
+    model.unload()

@@ -5,34 +5,44 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
-import json
+import faulthandler
 import os
 import signal
-import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from squill.client import DaemonClient, daemon_command
-from squill.errors import AlreadyRunningError, DaemonUnavailableError, SquillError
+from squill.errors import (
+    AlreadyRunningError,
+    DaemonError,
+    DaemonUnavailableError,
+    SquillError,
+)
 from squill.paths import runtime_paths
 from squill.settings import load_settings
 from squill_daemon import background
+from squill_daemon.commands.logs import add_options as add_log_options
+from squill_daemon.commands.logs import show_logs
+from squill_daemon.commands.status import add_options as add_status_options
+from squill_daemon.commands.status import show_status
 from squill_daemon.instance import holder, wait_until_ended
-from squill_daemon.logs import OLD_FILES, readable
 from squill_daemon.model_files import canonical_model
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from types import FrameType
 
+    from squill.paths import RuntimePaths
     from squill.settings import Settings
     from squill_daemon.engine import Engine
 
     EngineFactory = Callable[[Settings], Engine]
 
 STOP_SECONDS = 20
+DRAIN_SECONDS = 60
+"""For the requests that a daemon has taken, before it is killed."""
 TROUBLE = 3
 
 
@@ -67,14 +77,20 @@ def _parser() -> argparse.ArgumentParser:
     )
     run = actions.add_parser("run", parents=[served], help="serve in the foreground")
     run.add_argument("--detach", action="store_true", help=argparse.SUPPRESS)
-    actions.add_parser("start", parents=[served], help="serve in the background")
-    actions.add_parser("restart", parents=[served], help="stop, then start")
+    started = argparse.ArgumentParser(add_help=False, parents=[served])
+    started.add_argument(
+        "--no-wait",
+        dest="wait",
+        action="store_false",
+        help="return as soon as it takes requests, while it loads the model",
+    )
+    actions.add_parser("start", parents=[started], help="serve in the background")
+    actions.add_parser("restart", parents=[started], help="answer what was asked, stop, then start")
     actions.add_parser("stop", help="end the daemon")
-    status = actions.add_parser("status", help="what it is doing")
-    status.add_argument("--json", action="store_true", help="one JSON object")
-    logs = actions.add_parser("logs", help="show its log")
-    logs.add_argument("-f", "--follow", action="store_true", help="go on as it grows")
-    logs.add_argument("--json", action="store_true", help="the lines as they are in the file")
+    status = actions.add_parser("status", help="what it is doing; the same as `squill status`")
+    add_status_options(status)
+    logs = actions.add_parser("logs", help="show its log; the same as `squill logs`")
+    add_log_options(logs)
     return parser
 
 
@@ -87,12 +103,12 @@ def _run(options: argparse.Namespace, make_engine: EngineFactory) -> int:
         case "stop":
             return _stop()
         case "restart":
-            _stop()
+            _stop(drain=True)
             return _start(options)
         case "status":
-            return _status(as_json=options.json)
+            return show_status(as_json=options.json)
         case _:
-            return _logs(follow=options.follow, raw=options.json)
+            return show_logs(options)
 
 
 def _say(text: str) -> None:
@@ -100,8 +116,6 @@ def _say(text: str) -> None:
 
 
 def _serve(options: argparse.Namespace, make_engine: EngineFactory) -> int:
-    from squill_daemon import process
-
     settings = load_settings(options.settings_folder, _say)
     base = options.settings_folder or Path.cwd()
     settings = replace(settings, model=canonical_model(options.model or settings.model, base))
@@ -112,8 +126,10 @@ def _serve(options: argparse.Namespace, make_engine: EngineFactory) -> int:
         if options.detach:
             background.detach()
 
+    if sys.stderr is not None:  # the starter may have closed it
+        faulthandler.enable()  # should a library crash, standard error says where
     try:
-        return process.run(settings, lambda: make_engine(settings), report)
+        return _run_process(settings, make_engine, report)
     except SquillError as error:
         if not options.detach:
             raise
@@ -121,33 +137,82 @@ def _serve(options: argparse.Namespace, make_engine: EngineFactory) -> int:
         return 0 if isinstance(error, AlreadyRunningError) else TROUBLE
 
 
+def _run_process(
+    settings: Settings, make_engine: EngineFactory, report: Callable[[str], None]
+) -> int:
+    from squill_daemon import process
+
+    try:
+        return process.run(settings, lambda: make_engine(settings), report)
+    except OSError as error:
+        raise DaemonError(
+            f"The daemon failed: {error}. Correct that; `squill doctor` looks at the whole chain."
+        ) from error
+
+
 def _start(options: argparse.Namespace) -> int:
     command = [*daemon_command(), "run", "--detach"]
-    if options.model:
-        command += ["--model", canonical_model(options.model, Path.cwd())]
+    model = canonical_model(options.model, Path.cwd()) if options.model else ""
+    if model:
+        command += ["--model", model]
     if options.settings_folder:
         command += ["--settings-folder", str(options.settings_folder.resolve())]
     outcome = background.start(command)
     _say(f"squill daemon: {outcome}" + (" already" if outcome == "running" else ""))
-    return 0
+    return _report_loaded(model) if options.wait else 0
 
 
-def _stop() -> int:
+def _report_loaded(wanted: str) -> int:
+    """Follow the loading, and say what came of it. ``wanted``: the model that was asked for."""
+    status = asyncio.run(background.until_loaded(lambda text: _say(f"squill daemon: {text}")))
+    state, served = status["state"], status["model"]
+    if wanted and served != wanted:
+        raise DaemonUnavailableError(
+            f"The daemon that runs serves {served}, not {wanted}. "
+            f"Run `squill daemon restart --model {wanted}`."
+        )
+    if state == "ready":
+        _say(f"squill daemon: ready: {served} on {status['device']}")
+        return 0
+    if state == "loading":
+        _say("squill daemon: still loading, and goes on; `squill status` tells when it is done")
+        return 0
+    _say(f"squill daemon: {status['message']}")
+    return 0 if state == "idle" else TROUBLE
+
+
+def _stop(*, drain: bool = False) -> int:
+    """End the daemon; with ``drain``, once it has answered the requests it has taken."""
     paths = runtime_paths()
     pid = holder(paths)
     if pid is None:
         _say("squill daemon: not running")
         return 0
     try:
-        with _time_limit(STOP_SECONDS):
-            asyncio.run(_call("shutdown"))
+        with _time_limit(DRAIN_SECONDS if drain else STOP_SECONDS):
+            asyncio.run(_shut_down(drain=drain))
             wait_until_ended(paths)
     except (TimeoutError, DaemonUnavailableError):
-        # The lock is held, so the process id in it is the daemon's: it hangs.
+        _end(pid, paths)
+    else:
+        _say("squill daemon: stopped")
+    return 0
+
+
+def _end(pid: int, paths: RuntimePaths) -> None:
+    """End a daemon that hangs, or takes no client more; ``pid`` comes from the lock that it holds.
+
+    It is asked by a signal first: where it does not hang, it answers what it has taken.
+    """
+    try:
+        with _time_limit(STOP_SECONDS):
+            os.kill(pid, signal.SIGTERM)
+            wait_until_ended(paths)
+        _say("squill daemon: stopped")
+    except TimeoutError:
         os.kill(pid, signal.SIGKILL)
         wait_until_ended(paths)
-    _say("squill daemon: stopped")
-    return 0
+        _say("squill daemon: it did not end by itself and was killed")
 
 
 @contextlib.contextmanager
@@ -166,60 +231,7 @@ def _time_limit(seconds: int) -> Iterator[None]:
         signal.signal(signal.SIGALRM, before)
 
 
-async def _call(method: str) -> Any:
+async def _shut_down(*, drain: bool) -> None:
     async with await DaemonClient.connect(name="squill daemon") as client:
-        return await client.call(method)
-
-
-def _status(*, as_json: bool) -> int:
-    status = asyncio.run(_call("status"))
-    if as_json:
-        print(json.dumps(status, indent=2))
-    else:
-        print(_describe(status))
-    return 0
-
-
-def _describe(status: dict[str, Any]) -> str:
-    rows = {
-        "state": f"{status['state']}: {status['message']}",
-        "model": status["model"],
-        "adapter": status["adapter"] or "none",
-        "device": status["device"],
-        "blas": status["blas"],
-        "queue": status["queue"],
-        "tokens generated": status["tokens_generated"],
-        "memory": f"{status['memory_bytes'] / 1e6:.0f} MB",
-        "up": f"{status['uptime_s']:.0f} s",
-        "process": status["pid"],
-        "version": f"{status['version']} (protocol {status['protocol']})",
-    }
-    shown = {name: value for name, value in rows.items() if value is not None}
-    return "\n".join(f"{name:17} {value}" for name, value in shown.items())
-
-
-def _logs(*, follow: bool, raw: bool) -> int:
-    path = runtime_paths().log
-    show = str.rstrip if raw else readable
-    if follow:
-        return _follow(path, show)
-    files = [*(path.with_name(f"{path.name}.{n}") for n in range(OLD_FILES, 0, -1)), path]
-    found = [file for file in files if file.exists()]
-    if not found:
-        _say(f"squill daemon: there is no log yet at {path}")
-    for file in found:
-        with file.open(encoding="utf-8", errors="replace") as lines:
-            for line in lines:
-                print(show(line))
-    return 0
-
-
-def _follow(path: Path, show: Callable[[str], str]) -> int:
-    tail = ["tail", "-n", "50", "-F", str(path)]
-    with subprocess.Popen(tail, stdout=subprocess.PIPE, text=True) as follower:
-        assert follower.stdout is not None
-        with contextlib.suppress(KeyboardInterrupt):
-            for line in follower.stdout:
-                print(show(line), flush=True)
-        follower.terminate()
-    return 0
+        with contextlib.suppress(DaemonUnavailableError):  # it has ended the connection: it ends
+            await client.call("shutdown", {"drain": drain})

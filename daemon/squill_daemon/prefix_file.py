@@ -1,0 +1,80 @@
+"""The prompt read last, kept on disk so that the next start finds its schema read already.
+
+A file is for one base model, named by its digest, and for the version of mlx-lm that wrote it.
+Model thread only.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import logging
+import os
+from typing import TYPE_CHECKING, Any
+
+from mlx_lm import __version__ as mlx_lm_version
+from mlx_lm.models.cache import load_prompt_cache, save_prompt_cache
+
+from squill.errors import SocketPathError
+from squill.private import make_private_directory
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from squill_daemon.prefix_cache import Prefix
+
+log = logging.getLogger(__name__)
+
+_MOST_BYTES = 256 << 20
+
+
+class PrefixFile:
+    """``base`` is the model's content digest; ``folder`` is made where it is missing."""
+
+    def __init__(self, folder: Path, base: str) -> None:
+        self._folder = folder
+        self._base = base
+        self._path = folder / f"{base[:32]}.safetensors"
+
+    def save(self, prefix: Prefix) -> None:
+        """Replace what was kept; one that is too large, or cannot be written, is not kept."""
+        if prefix.nbytes > _MOST_BYTES:
+            return
+        description = {
+            "base": self._base,
+            "adapter": prefix.adapter or "",
+            "tokens": json.dumps(prefix.tokens),
+            "writer": mlx_lm_version,
+        }
+        aside = self._path.with_name(f".{os.getpid()}.safetensors")
+        try:
+            make_private_directory(self._folder)
+            save_prompt_cache(str(aside), prefix.layers, description)
+            aside.replace(self._path)
+        except (OSError, RuntimeError, ValueError, SocketPathError) as error:
+            log.info("the prompt read last is not kept: %s", error)
+            with contextlib.suppress(OSError):
+                aside.unlink(missing_ok=True)
+
+    def load(self) -> Prefix | None:
+        """What was kept for this model, if it is whole; anything else is removed."""
+        from squill_daemon.prefix_cache import Prefix
+
+        if not self._path.exists():
+            return None
+        try:
+            found: Any = load_prompt_cache(  # type: ignore[no-untyped-call]
+                str(self._path), return_metadata=True
+            )
+            layers, description = found
+            expected = (self._base, mlx_lm_version)
+            if (description["base"], description["writer"]) != expected:
+                raise ValueError("it is of another model or version")
+            tokens = [int(token) for token in json.loads(description["tokens"])]
+            if not tokens or any(layer.offset != len(tokens) for layer in layers):
+                raise ValueError("it is not of one piece")
+            return Prefix(description["adapter"] or None, tokens, layers)
+        except Exception as error:  # noqa: BLE001 (a damaged file: mlx and json raise all kinds)
+            log.info("the prompt kept on disk is not used: %s", error)
+            self._path.unlink(missing_ok=True)
+            return None
