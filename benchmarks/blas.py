@@ -15,7 +15,7 @@ import textwrap
 PROGRAM = textwrap.dedent(
     """
     import json, time
-    from squill_daemon.blas import check_served, load_blas
+    from squill.blas import check_served, load_blas
     name = check_served(load_blas())
     import mlx.core as mx
 

@@ -11,7 +11,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from squill import __version__
-from squill.errors import DaemonUnavailableError, ProtocolError
+from squill.errors import DaemonStoppingError, DaemonUnavailableError, ProtocolError
 from squill.paths import PROTOCOL_VERSION, runtime_paths
 from squill.private import check_private_directory
 from squill.wire import (
@@ -30,20 +30,30 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
+    from squill.errors import SquillError
+
     OnNotification = Callable[[str, Mapping[str, Any]], None]
     OnPartial = Callable[[str], None]
 
-CONNECT_SECONDS = 10.0
+CONNECT_SECONDS = 5.0
 START_SECONDS = 60.0
+SILENCE_SECONDS = 4.0
+"""A call that is not answered for so long makes the client ask for a sign of life."""
+LIFE_SECONDS = 3.0
+"""For that sign; a daemon at work gives it at once, for its event loop waits for no model."""
+LEAVE_SECONDS = 15.0
+"""For a stopping daemon to end the connection, longer than it takes for its orderly end."""
 
 _READ_BYTES = 64 * 1024
+_SILENT = "The daemon does not answer. Run `squill daemon restart`."
 
 
 class DaemonClient:
     """One greeted connection. Belongs to the event loop that made it.
 
     Requests may run side by side. Cancelling the task that awaits `call` cancels the request in
-    the daemon, between two tokens.
+    the daemon, between two tokens. ``silence`` says so where the connection was given up because
+    the daemon hangs.
     """
 
     def __init__(
@@ -59,8 +69,12 @@ class DaemonClient:
         self._waiting: dict[int, asyncio.Future[Response]] = {}
         self._partials: dict[int, OnPartial] = {}
         self._lost: DaemonUnavailableError | None = None
+        self._parting = ""
+        self._messages = 0
+        self._greeted = False
         self._reading = asyncio.create_task(self._read())
         self.hello: Mapping[str, Any] = {}
+        self.silence: DaemonUnavailableError | None = None
 
     @classmethod
     async def connect(
@@ -69,7 +83,7 @@ class DaemonClient:
         *,
         on_notification: OnNotification | None = None,
         name: str = "squill",
-        timeout: float = CONNECT_SECONDS,  # noqa: ASYNC109 (one limit over connect and hello)
+        timeout: float | None = None,  # noqa: ASYNC109 (one limit over connect and hello)
     ) -> DaemonClient:
         """Connect to the socket (default: the current user's daemon) and say hello.
 
@@ -77,13 +91,14 @@ class DaemonClient:
         partial result of a call, on the event loop; it must not raise.
 
         Raises:
-            DaemonUnavailableError: nothing answers there within ``timeout`` seconds.
+            DaemonUnavailableError: nothing answers there within ``timeout`` seconds (default:
+                `CONNECT_SECONDS`).
             VersionMismatchError: the daemon speaks another protocol version.
             SocketPathError: other users can reach the socket's directory.
         """
         path = path or runtime_paths().socket
         try:
-            async with asyncio.timeout(timeout):
+            async with asyncio.timeout(CONNECT_SECONDS if timeout is None else timeout):
                 check_private_directory(path.parent)
                 reader, writer = await asyncio.open_unix_connection(path)
                 client = cls(reader, writer, on_notification)
@@ -105,6 +120,7 @@ class DaemonClient:
         }
         try:
             self.hello = await self.call("hello", greeting)
+            self._greeted = True
         except BaseException:  # cancelled included: the connection has no owner yet
             await self.close()
             raise
@@ -120,9 +136,11 @@ class DaemonClient:
 
         ``on_partial`` receives the text so far of a running `generate`.
 
+        However long the work takes, a daemon that gives no sign of life meanwhile is given up.
+
         Raises:
             SquillError: the error that the daemon answered with, in its own class.
-            DaemonUnavailableError: the connection ended before the answer.
+            DaemonUnavailableError: the connection ended before the answer, or the daemon hangs.
             FrameTooLargeError: the request is longer than one frame may be.
         """
         request = Request(next(self._ids), method, [dict(params or {})])
@@ -134,8 +152,11 @@ class DaemonClient:
         if on_partial is not None:
             self._partials[request.id] = on_partial
         try:
-            await self._send(frame)
-            return result_of(await reply)
+            # Not drained: a daemon that does not read would hold us where its silence goes unseen.
+            self._writer.write(frame)
+            while not (await asyncio.wait([reply], timeout=SILENCE_SECONDS))[0]:
+                await self._require_life()
+            return result_of(reply.result())
         except asyncio.CancelledError:
             self._cancel(request.id)
             raise
@@ -143,11 +164,24 @@ class DaemonClient:
             self._waiting.pop(request.id, None)
             self._partials.pop(request.id, None)
 
-    async def _send(self, frame: bytes) -> None:
-        self._writer.write(frame)
-        # A connection that breaks here ends `_read` too, and that fails the pending reply.
-        with contextlib.suppress(ConnectionError):
-            await self._writer.drain()
+    async def _require_life(self) -> None:
+        """Lose the connection, and with it all that wait, if the daemon says nothing any more."""
+        if not self._greeted:
+            return  # `connect` has a limit of its own
+        before = self._messages
+        sign: asyncio.Future[Response] = asyncio.get_running_loop().create_future()
+        probe = Request(next(self._ids), "status", [{}])
+        self._waiting[probe.id] = sign
+        try:
+            self._writer.write(pack(probe))
+            await asyncio.wait([sign], timeout=LIFE_SECONDS)
+        finally:
+            self._waiting.pop(probe.id, None)
+        if sign.done():
+            sign.exception()  # a connection that was lost meanwhile is its callers' to tell
+        elif self._messages == before:
+            self.silence = DaemonUnavailableError(_SILENT)
+            self._lose(self.silence)
 
     def _cancel(self, request_id: int) -> None:
         if self._lost is None and not self._writer.is_closing():
@@ -163,22 +197,25 @@ class DaemonClient:
         except (OSError, ProtocolError) as error:
             reason = f"The connection to the daemon broke ({error}). Run `squill daemon restart`."
         finally:
-            self._lose(DaemonUnavailableError(reason))
+            self._lose(DaemonUnavailableError(self._parting or reason))
 
     def _lose(self, error: DaemonUnavailableError) -> None:
-        self._lost = error
+        self._lost = self._lost or error
         # Not `close`: that would wait for a daemon that no longer reads.
         self._writer.transport.abort()
         for reply in self._waiting.values():
             if not reply.done():
-                reply.set_exception(DaemonUnavailableError(error.message))
+                reply.set_exception(DaemonUnavailableError(self._lost.message))
 
     def _receive(self, message: Message | Unreadable) -> None:
+        self._messages += 1
         match message:
             case Response(int(request_id)):
                 reply = self._waiting.get(request_id)
                 if reply is not None and not reply.done():
                     reply.set_result(message)
+            case Response(None, {"message": str(reason)}):  # it closes the connection, and says why
+                self._parting = reason
             case Notification("generate/partial", [{"id": int(request_id), "sql": str(text)}]):
                 if on_partial := self._partials.get(request_id):
                     on_partial(text)
@@ -193,6 +230,19 @@ class DaemonClient:
     @property
     def connected(self) -> bool:
         return self._lost is None
+
+    async def has_left(self, error: SquillError) -> bool:
+        """Whether a call failed with ``error`` because its daemon ended: the next may be asked.
+
+        Returns when a stopping daemon has gone, so that the next one can come. False for a daemon
+        that hangs: it still stands where the next one would.
+        """
+        if isinstance(error, DaemonStoppingError):
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self.wait_closed(), LEAVE_SECONDS)
+            await self.close()
+            return True
+        return not self.connected and self.silence is None
 
     async def close(self) -> None:
         """End the connection; the daemon cancels what this client still waits for."""
@@ -227,6 +277,7 @@ async def start_daemon(options: Sequence[str] = ()) -> None:
     process = await asyncio.create_subprocess_exec(
         *daemon_command(),
         "start",
+        "--no-wait",
         *options,
         stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.DEVNULL,
@@ -263,8 +314,9 @@ async def connect_or_start(
     """
     try:
         return await DaemonClient.connect(on_notification=on_notification, name=name)
-    except DaemonUnavailableError:
-        if not start:
+    except DaemonUnavailableError as error:
+        hangs = isinstance(error.__cause__, TimeoutError)
+        if hangs or not start:  # one that hangs keeps its place, so a second could not start
             raise
     await start_daemon(options)
     return await DaemonClient.connect(on_notification=on_notification, name=name)

@@ -1,13 +1,14 @@
 """Bytes to MessagePack objects: the lowest layer of the wire protocol.
 
 MessagePack has no length in front of an object, so a frame over the limit is found while it
-arrives. Its content is dropped as it comes, and reading goes on behind it.
+arrives. Its content is dropped as it comes, and reading goes on behind it. A frame of a great
+many small objects costs far more than its bytes say: past a number of them the stream is given up.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgpack
 
@@ -16,12 +17,18 @@ from squill.errors import ProtocolError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+T = TypeVar("T")
+
 FRAME_LIMIT = 8 * 1024 * 1024
 """Longest frame, in bytes: some 200,000 columns of DDL."""
 
 _CHUNK = 64 * 1024
 # The unpacker allocates a list as long as its header says, before any item has come.
 _CONTAINER_LIMIT = 200_000
+# A list takes 56 bytes and a map 64 even where they hold nothing and came as one byte.
+_MOST_CONTAINERS = 250_000
+# Passing over one object takes half a microsecond, during which no other client is read.
+_MOST_PASSED_OVER = 1_000_000
 _PREFIX = 16  # enough for [kind, id, …]: 1 + 1 + 9 bytes
 
 # First byte -> bytes that follow: numbers, then extensions with their type byte.
@@ -58,6 +65,7 @@ class Framer:
         self._restart()
 
     def _restart(self) -> None:
+        self._containers = _Containers()
         self._unpacker = msgpack.Unpacker(
             raw=False,
             unicode_errors="replace",  # an editor's buffer need not be valid UTF-8
@@ -67,6 +75,8 @@ class Framer:
             max_bin_len=2**32 - 1,
             max_array_len=_CONTAINER_LIMIT,
             max_map_len=_CONTAINER_LIMIT,
+            list_hook=self._containers,
+            object_hook=self._containers,
         )
         self._frame = bytearray()  # the bytes of the frame that is not complete yet
         self._fed = 0
@@ -76,7 +86,7 @@ class Framer:
         """The objects completed by ``data``; an `Oversized` for each one passed over.
 
         Raises:
-            ProtocolError: the bytes are not MessagePack.
+            ProtocolError: the bytes are not MessagePack, or hold too many objects in one frame.
         """
         for start in range(0, len(data), _CHUNK):
             yield from self._feed_chunk(data[start : start + _CHUNK])
@@ -106,10 +116,8 @@ class Framer:
             except msgpack.OutOfData:
                 return
             except (ValueError, TypeError, msgpack.UnpackException) as error:
-                raise ProtocolError(
-                    f"The bytes received are not MessagePack ({error or type(error).__name__}); "
-                    "the connection is closed. Send MessagePack-RPC messages only."
-                ) from error
+                raise _unreadable(str(error) or type(error).__name__) from error
+            self._containers.count = 0
             size = len(self._frame) - (self._fed - self._unpacker.tell())
             prefix = bytes(self._frame[:_PREFIX])
             del self._frame[:size]
@@ -121,16 +129,41 @@ class Framer:
         return buffered
 
 
+def _unreadable(reason: str) -> ProtocolError:
+    return ProtocolError(
+        f"The bytes received are not MessagePack that can be read ({reason}); "
+        "the connection is closed. Send MessagePack-RPC messages only."
+    )
+
+
+class _Containers:
+    """Counts the lists and maps of one frame as the unpacker completes them."""
+
+    def __init__(self) -> None:
+        self.count = 0
+
+    def __call__(self, container: T) -> T:
+        self.count += 1
+        if self.count > _MOST_CONTAINERS:
+            raise ValueError(f"over {_MOST_CONTAINERS} lists and maps in one frame")
+        return container
+
+
 class _Skipper:
     """Finds the end of one object without keeping it."""
 
     def __init__(self) -> None:
         self._objects = 1
         self._bytes = 0
+        self._passed = 0
         self._header = b""
 
     def feed(self, chunk: bytes) -> bytes | None:
-        """What follows the object's end, or None where its end has not come yet."""
+        """What follows the object's end, or None where its end has not come yet.
+
+        Raises:
+            ProtocolError: it holds more objects than are worth passing over.
+        """
         data, self._header = self._header + chunk, b""
         position = 0
         while True:
@@ -148,6 +181,9 @@ class _Skipper:
             width, self._bytes, objects = header
             position += width
             self._objects += objects - 1
+            self._passed += 1
+            if self._passed > _MOST_PASSED_OVER:
+                raise _unreadable(f"over {_MOST_PASSED_OVER} objects in one frame")
 
 
 def _header(data: bytes, at: int) -> tuple[int, int, int] | None:

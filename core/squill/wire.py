@@ -7,7 +7,7 @@ answered with an error (its id where it has one, else nil) and the connection go
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeGuard
 
 import msgpack
 
@@ -134,21 +134,23 @@ def _peek(prefix: bytes) -> tuple[int | None, int | None]:
 
 
 def _integer(value: object) -> int | None:
-    return value if isinstance(value, int) and not isinstance(value, bool) else None
+    return value if _is_integer(value) else None
+
+
+def _is_integer(value: object) -> TypeGuard[int]:
+    return isinstance(value, int) and not isinstance(value, bool)
 
 
 def _message(item: Any) -> Message | Unreadable:
-    match item:
-        case [0, int(request_id), str(method), params] if _integer(request_id) is not None:
-            return Request(request_id, method, params)
-        case [1, request_id, error, result] if request_id is None or _integer(request_id):
-            return Response(request_id, error, result)
-        case [1, 0, error, result]:
-            return Response(0, error, result)
-        case [2, str(method), params]:
-            return Notification(method, params)
     parts = item if isinstance(item, list) else []
-    kind = _integer(parts[0]) if parts else None
+    kind = _integer(parts[0]) if parts else None  # not 0.0 or true, which equal 0 and 1
+    match kind, parts[1:]:
+        case 0, [request_id, str(method), params] if _is_integer(request_id):
+            return Request(request_id, method, params)
+        case 1, [request_id, error, result] if request_id is None or _is_integer(request_id):
+            return Response(request_id, error, result)
+        case 2, [str(method), params]:
+            return Notification(method, params)
     request_id = _integer(parts[1]) if kind == _REQUEST and len(parts) > 1 else None
     return Unreadable(
         request_id,

@@ -14,7 +14,7 @@ import numpy as np
 
 from squill.adapters import CONFIG, WEIGHTS, adapter_digest, read_config
 from squill.errors import AdapterError, ModelUnsupportedError
-from squill_daemon.model_files import tensor_headers
+from squill.model_files import tensor_headers
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

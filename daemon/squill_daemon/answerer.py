@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from squill.adapters import user_registry
 from squill.errors import AdapterError
+from squill.model_files import EMBEDDED_NAME
 from squill.paths import cache_directory
 from squill.prompt.pruning import prune
 from squill_daemon.drafts import Drafts
@@ -23,7 +24,6 @@ from squill_daemon.engine import (
     Step,
     Tokens,
 )
-from squill_daemon.model_files import EMBEDDED_NAME
 from squill_daemon.requests import AdapterRequest
 from squill_daemon.schema_reader import SchemaReader
 
@@ -225,7 +225,7 @@ def make_answerer(settings: Settings) -> Answerer:
     """An answerer over the model that the settings name, on the fastest BLAS there is."""
 
     def open_model() -> LanguageModel:
-        from squill_daemon.blas import load_blas
+        from squill.blas import load_blas
 
         blas = load_blas()  # before anything imports MLX
         from squill_daemon.mlx_model import open_model

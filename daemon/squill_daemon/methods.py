@@ -15,11 +15,11 @@ from squill.errors import (
     UnknownMethodError,
     VersionMismatchError,
 )
+from squill.memory import resident_bytes
 from squill.paths import PROTOCOL_VERSION
 from squill_daemon.adapter_methods import AdapterMethods
 from squill_daemon.engine import Answer
 from squill_daemon.log_file import log_problem
-from squill_daemon.memory import resident_bytes
 from squill_daemon.metrics import Metrics
 from squill_daemon.requests import flag, generate_request, prefill_request
 

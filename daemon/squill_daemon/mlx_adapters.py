@@ -14,9 +14,9 @@ import mlx.core as mx
 from mlx_lm.tuner.utils import linear_to_lora_layers
 
 from squill.errors import AdapterError
+from squill.memory import available_bytes
+from squill.model_files import out_of_memory
 from squill_daemon.adapter_files import check_adapter
-from squill_daemon.memory import available_bytes
-from squill_daemon.model_files import out_of_memory
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -13,16 +13,8 @@ from mlx_lm.utils import dequantize_model, load_model, load_tokenizer
 
 from squill.adapters import user_registry
 from squill.errors import ModelUnsupportedError, SchemaError
-from squill.prompt import format_for_model, literals_for_model
-from squill.schema import Column, Schema, Table
-from squill_daemon.batching import Batcher, DecodingRow
-from squill_daemon.blas import check_served
-from squill_daemon.constraint import Constrainer
-from squill_daemon.engine import EngineFigures, ModelInfo
-from squill_daemon.language_model import ReadPrompt, Written
-from squill_daemon.memory import available_bytes, release_memory
-from squill_daemon.mlx_adapters import AdapterSwitch, ResidentAdapters
-from squill_daemon.model_files import (
+from squill.memory import available_bytes
+from squill.model_files import (
     EMBEDDED_NAME,
     check_files,
     content_digest,
@@ -30,6 +22,15 @@ from squill_daemon.model_files import (
     model_folder,
     unsupported,
 )
+from squill.prompt import format_for_model, literals_for_model
+from squill.schema import Column, Schema, Table
+from squill_daemon.backend import served_backend
+from squill_daemon.batching import Batcher, DecodingRow
+from squill_daemon.constraint import Constrainer
+from squill_daemon.engine import EngineFigures, ModelInfo
+from squill_daemon.language_model import ReadPrompt, Written
+from squill_daemon.mlx_adapters import AdapterSwitch, ResidentAdapters
+from squill_daemon.mlx_memory import release_memory
 from squill_daemon.prefix_cache import PrefixCache
 from squill_daemon.prefix_file import PrefixFile
 from squill_daemon.sampling import choose
@@ -244,8 +245,8 @@ def open_model(
     Raises:
         ModelError: with one sentence that a user can act on.
     """
-    blas = check_served(blas)
     on_cpu = mx.default_device() == mx.cpu
+    blas = served_backend(blas)
     folder = model_folder(name)
     config = check_files(folder, as_float32=on_cpu)
     model, tokenizer = _load(folder, on_cpu=on_cpu)

@@ -23,4 +23,8 @@ def peer_uid(connection: socket.socket) -> int:
 
 
 def is_same_user(connection: socket.socket) -> bool:
-    return peer_uid(connection) == os.getuid()
+    """False too for a peer that has gone already where the system then tells nothing of it."""
+    try:
+        return peer_uid(connection) == os.getuid()
+    except OSError:
+        return False

@@ -58,23 +58,25 @@ class PrefixFile:
 
     def load(self) -> Prefix | None:
         """What was kept for this model, if it is whole; anything else is removed."""
-        from squill_daemon.prefix_cache import Prefix
-
         if not self._path.exists():
             return None
         try:
-            found: Any = load_prompt_cache(  # type: ignore[no-untyped-call]
-                str(self._path), return_metadata=True
-            )
-            layers, description = found
-            expected = (self._base, mlx_lm_version)
-            if (description["base"], description["writer"]) != expected:
-                raise ValueError("it is of another model or version")
-            tokens = [int(token) for token in json.loads(description["tokens"])]
-            if not tokens or any(layer.offset != len(tokens) for layer in layers):
-                raise ValueError("it is not of one piece")
-            return Prefix(description["adapter"] or None, tokens, layers)
+            return self._read()
         except Exception as error:  # noqa: BLE001 (a damaged file: mlx and json raise all kinds)
             log.info("the prompt kept on disk is not used: %s", error)
             self._path.unlink(missing_ok=True)
             return None
+
+    def _read(self) -> Prefix:
+        from squill_daemon.prefix_cache import Prefix
+
+        found: Any = load_prompt_cache(  # type: ignore[no-untyped-call]
+            str(self._path), return_metadata=True
+        )
+        layers, description = found
+        if (description["base"], description["writer"]) != (self._base, mlx_lm_version):
+            raise ValueError("it is of another model or version")
+        tokens = [int(token) for token in json.loads(description["tokens"])]
+        if not tokens or any(layer.offset != len(tokens) for layer in layers):
+            raise ValueError("it is not of one piece")
+        return Prefix(description["adapter"] or None, tokens, layers)

@@ -34,6 +34,7 @@ DRAIN_SECONDS = 20.0
 STOP_SECONDS = 10.0
 WATCH_SECONDS = 10.0
 _FLUSH_SECONDS = 2.0
+_MOST_REFUSALS = 16
 
 
 class Server:
@@ -47,6 +48,7 @@ class Server:
         self._retiring = False
         self._full = False
         self._serving: set[asyncio.Task[None]] = set()
+        self._refusing: set[asyncio.Task[None]] = set()
         self._connections: set[Connection] = set()
         upkeep = Upkeep(idle_seconds=60.0 * settings.idle_minutes)
         self._model = ModelThread(engine, self._state_changed, settings.queue_limit, upkeep)
@@ -110,13 +112,12 @@ class Server:
         if not self._full:  # once, however often the client tries again
             self._full = True
             log.warning("connection refused: %d are open already", MOST_CONNECTIONS)
-        busy = DaemonBusyError(
-            f"{MOST_CONNECTIONS} clients are connected to the daemon already. "
-            "Close some editors or shells, then try again."
-        )
-        with contextlib.suppress(OSError):
-            accepted.send(pack(Response.failure(None, busy)))
-        accepted.close()
+        if len(self._refusing) >= _MOST_REFUSALS:
+            accepted.close()
+            return
+        task = asyncio.create_task(_turn_away(accepted))
+        self._refusing.add(task)
+        task.add_done_callback(self._refusing.discard)
 
     async def _serve(self, accepted: socket.socket) -> None:
         try:
@@ -176,6 +177,26 @@ class Server:
         for connection in self._connections:
             if connection.greeted:
                 connection.notify("status/changed", {"state": state.name, "message": state.message})
+
+
+async def _turn_away(accepted: socket.socket) -> None:
+    """Say why. A socket closed at once would break before the client has read that."""
+    busy = DaemonBusyError(
+        f"{MOST_CONNECTIONS} clients are connected to the daemon already. "
+        "Close some editors or shells, then try again."
+    )
+    try:
+        reader, writer = await asyncio.open_unix_connection(sock=accepted)
+    except OSError:
+        accepted.close()
+        return
+    with contextlib.suppress(OSError, TimeoutError):
+        writer.write(pack(Response.failure(None, busy)))
+        writer.write_eof()
+        async with asyncio.timeout(_FLUSH_SECONDS):
+            while await reader.read(4096):
+                pass
+    writer.transport.abort()
 
 
 async def _close(connection: Connection) -> None:

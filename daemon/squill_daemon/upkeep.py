@@ -6,7 +6,7 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from squill_daemon.memory import available_bytes, total_bytes
+from squill.memory import available_bytes, total_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -17,7 +17,7 @@ from squill.paths import EMBEDDED_MODEL, runtime_paths
 from squill_daemon.doctor.chain import probes
 from squill_daemon.doctor.probes import run_probes
 from squill_daemon.instance import holder
-from squill_daemon.model_files import content_digest
+from squill.model_files import content_digest
 
 COMMAND = [sys.executable, "-m", "squill", "doctor"]
 
@@ -278,7 +278,7 @@ def test_a_hub_model_that_is_not_here_is_a_warning_and_is_not_fetched(folder, mo
 def test_a_model_that_does_not_fit_fails_unless_a_daemon_may_hold_it(
     folder, start_daemon, monkeypatch
 ):
-    monkeypatch.setattr("squill_daemon.model_files.available_bytes", lambda: 1000)
+    monkeypatch.setattr("squill.model_files.available_bytes", lambda: 1000)
     assert look(folder, "model")["model", "memory"].status == "failure"
     start_daemon()
     assert look(folder, "model")["model", "memory"].status == "warning"

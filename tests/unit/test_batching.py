@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 import driving
+from squill.blas import load_blas
 from squill.schema import Column, Schema, Table
-from squill_daemon.blas import load_blas
 from squill_daemon.language_model import Sampling
 
 if TYPE_CHECKING:

@@ -22,7 +22,7 @@ GEMM = textwrap.dedent(
     """
     import ctypes, itertools, json
     import numpy as np
-    from squill_daemon.blas import load_blas
+    from squill.blas import load_blas
     name = load_blas()
     gemm = ctypes.CDLL(None).cblas_sgemm
     real, pointer = ctypes.c_float, ctypes.POINTER(ctypes.c_float)
@@ -61,10 +61,11 @@ GEMM = textwrap.dedent(
 SERVED = textwrap.dedent(
     """
     import json, sys
-    from squill_daemon.blas import check_served, load_blas
+    from squill.blas import load_blas
+    from squill_daemon.backend import served_backend
     name = load_blas()
     assert "mlx.core" not in sys.modules
-    served = check_served(name)
+    served = served_backend(name)
     import mlx.core as mx, numpy as np
     worst = 0.0
     for m, n, k in [(1, 64, 32), (3, 5, 7), (4, 5, 7), (65, 33, 17)]:
@@ -139,7 +140,7 @@ def test_a_library_that_multiplies_wrongly_is_turned_down(tmp_path):
     library = tmp_path / "wrong.so"
     subprocess.run(["cc", "-shared", "-fPIC", "-o", library, source], check=True)
     program = (
-        "import json; from squill_daemon.blas import _load_checked as load;"
+        "import json; from squill.blas import _load_checked as load;"
         f"print(json.dumps({{'loaded': load({str(library)!r})}}))"
     )
     found, warnings = run(program, tmp_path)

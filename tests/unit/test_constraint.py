@@ -12,6 +12,7 @@ import pytest
 
 import driving
 from grammar_walk import byte_tokenizer, compiler_of
+from squill.blas import load_blas
 from squill.errors import ModelUnsupportedError
 from squill.prompt import format_by_id, literals_for_model
 from squill.prompt.slots.vocabulary import all_tokens
@@ -19,7 +20,6 @@ from squill.schema import Column, Schema, Table
 from squill.settings import Settings
 from squill_daemon import constraint as constraint_module
 from squill_daemon.answerer import Answerer
-from squill_daemon.blas import load_blas
 from squill_daemon.constraint import Constrainer, Constraint
 from squill_daemon.engine import run_alone
 from squill_daemon.grammar import compiler as compiler_module

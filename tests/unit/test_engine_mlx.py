@@ -9,9 +9,9 @@ import pytest
 
 import driving
 from driving import read
+from squill.blas import load_blas
 from squill.errors import ModelUnsupportedError, SchemaError
 from squill.schema import Column, Schema, Table
-from squill_daemon.blas import load_blas
 from squill_daemon.language_model import Sampling
 
 if TYPE_CHECKING:

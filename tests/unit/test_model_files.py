@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from squill import model_files
 from squill.errors import ModelNotFoundError, ModelTooLargeError, ModelUnsupportedError
-from squill_daemon import model_files
-from squill_daemon.model_files import (
+from squill.model_files import (
     canonical_model,
     check_files,
     content_digest,

@@ -19,10 +19,10 @@ from squill.errors import (
     SquillError,
     UsageError,
 )
+from squill.model_files import EMBEDDED_NAME, canonical_model
 from squill.paths import runtime_paths
 from squill.schema_files import schema_texts
 from squill.settings import load_settings
-from squill_daemon.model_files import EMBEDDED_NAME, canonical_model
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

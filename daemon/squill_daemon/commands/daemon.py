@@ -20,6 +20,7 @@ from squill.errors import (
     DaemonUnavailableError,
     SquillError,
 )
+from squill.model_files import canonical_model
 from squill.paths import runtime_paths
 from squill.settings import load_settings
 from squill_daemon import background
@@ -28,7 +29,6 @@ from squill_daemon.commands.logs import show_logs
 from squill_daemon.commands.status import add_options as add_status_options
 from squill_daemon.commands.status import show_status
 from squill_daemon.instance import holder, wait_until_ended
-from squill_daemon.model_files import canonical_model
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 from squill.adapters import adapter_digest, user_registry
 from squill.errors import AdapterError, SquillError
+from squill.model_files import canonical_model, content_digest
 from squill.settings import load_settings
 from squill_daemon.doctor.finding import failure, failure_of, ok, warning, warning_of
 from squill_daemon.doctor.model import local_model
-from squill_daemon.model_files import canonical_model, content_digest
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

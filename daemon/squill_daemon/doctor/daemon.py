@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from squill import __version__
 from squill.errors import DaemonUnavailableError, SocketPathError, SquillError
+from squill.model_files import EMBEDDED_NAME, canonical_model, content_digest
 from squill.paths import runtime_paths
 from squill.settings import load_settings
 from squill_daemon.background import last_words
@@ -19,7 +20,6 @@ from squill_daemon.doctor.finding import failure, failure_of, happened_and_to_do
 from squill_daemon.doctor.model import local_model
 from squill_daemon.instance import holder
 from squill_daemon.logs import last_lines
-from squill_daemon.model_files import EMBEDDED_NAME, canonical_model, content_digest
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

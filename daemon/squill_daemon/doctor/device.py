@@ -9,7 +9,7 @@ import sys
 import threading
 from typing import TYPE_CHECKING, Any
 
-from squill_daemon.blas import CHOICE_VARIABLE, REFERENCE
+from squill.blas import CHOICE_VARIABLE, REFERENCE
 from squill_daemon.doctor.finding import failure, ok, warning
 from squill_daemon.doctor.processes import run_bounded
 

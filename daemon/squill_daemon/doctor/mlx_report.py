@@ -7,8 +7,9 @@ import json
 import logging
 from typing import Any
 
+from squill.blas import load_blas
 from squill.paths import cache_directory
-from squill_daemon.blas import check_served, load_blas
+from squill_daemon.backend import served_backend
 
 
 class _Notes(logging.Handler):
@@ -29,7 +30,7 @@ def report() -> dict[str, Any]:
         ModelError: matrices are multiplied wrongly.
     """
     notes = _Notes()
-    logger = logging.getLogger("squill_daemon.blas")
+    logger = logging.getLogger("squill.blas")
     logger.setLevel(logging.INFO)
     logger.addHandler(notes)
     cached = any((cache_directory() / "blas").glob("cblas-*.so"))
@@ -37,7 +38,7 @@ def report() -> dict[str, Any]:
 
     import mlx.core as mx
 
-    served = check_served(blas)
+    served = served_backend(blas)
     ones = mx.ones((8, 8))
     mx.eval(ones @ ones)
     gpu = mx.default_device() == mx.gpu

@@ -7,12 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from squill.errors import ModelTooLargeError
-from squill.paths import runtime_paths
-from squill.settings import load_settings
-from squill_daemon.doctor.finding import failure, failure_of, ok, warning, warning_of
-from squill_daemon.instance import holder
-from squill_daemon.memory import available_bytes
-from squill_daemon.model_files import (
+from squill.memory import available_bytes
+from squill.model_files import (
     EMBEDDED_NAME,
     canonical_model,
     check_files,
@@ -20,6 +16,10 @@ from squill_daemon.model_files import (
     model_folder,
     weight_files,
 )
+from squill.paths import runtime_paths
+from squill.settings import load_settings
+from squill_daemon.doctor.finding import failure, failure_of, ok, warning, warning_of
+from squill_daemon.instance import holder
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -1,10 +1,7 @@
-"""How much memory this process uses, how much there is to have, and giving it back. In bytes."""
+"""How much memory this process uses, and how much there is to have. Bytes throughout."""
 
 from __future__ import annotations
 
-import contextlib
-import ctypes
-import gc
 import os
 import resource
 import sys
@@ -49,13 +46,3 @@ def _cgroup_available() -> int:
 
 def total_bytes() -> int:
     return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-
-
-def release_memory() -> None:
-    """Give what was freed back to the system. Model thread only: MLX's buffers are among it."""
-    import mlx.core as mx
-
-    gc.collect()
-    mx.clear_cache()
-    with contextlib.suppress(OSError, AttributeError):  # glibc alone keeps freed pages back
-        ctypes.CDLL(None).malloc_trim(0)

@@ -14,8 +14,8 @@ from squill.errors import (
     ModelTooLargeError,
     ModelUnsupportedError,
 )
+from squill.memory import available_bytes
 from squill.paths import EMBEDDED_MODEL
-from squill_daemon.memory import available_bytes
 
 EMBEDDED_NAME = "embedded"
 
@@ -187,7 +187,9 @@ def tensor_headers(path: Path) -> dict[str, Any]:
             f"{path} is cut off: {size} bytes of {needed}. Fetch the model again."
         )
     if not known:
-        raise ModelUnsupportedError(f"{path} holds tensors of an unknown type. Update Squill, or choose another model.")
+        raise ModelUnsupportedError(
+            f"{path} holds tensors of an unknown type. Update Squill, or choose another model."
+        )
     return header
 
 

@@ -17,10 +17,16 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from squill.errors import ModelError, SocketPathError
 from squill.paths import cache_directory
 from squill.private import make_private_directory
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    Matrix = list[list[float]]
 
 log = logging.getLogger(__name__)
 
@@ -169,24 +175,19 @@ def _compile(compiler: str, folder: Path, target: Path) -> Path:
     return target
 
 
-def check_served(name: str) -> str:
-    """The BLAS that MLX really uses, after a product has been checked. Imports MLX.
+def check_served(name: str, multiply: Callable[[Matrix, Matrix], Matrix]) -> str:
+    """The BLAS that really serves, after products have been checked.
 
-    Runs on the model thread. ``name`` is what `load_blas` said.
+    ``name`` is what `load_blas` said, ``multiply`` the product of two matrices (lists of rows) by
+    whoever is to use it.
 
     Raises:
-        ModelError: MLX multiplies wrongly with it.
+        ModelError: it multiplies wrongly.
     """
-    import mlx.core as mx
-
-    if mx.default_device() == mx.gpu:
-        return "Metal" if mx.metal.is_available() else "cuda"
     before = _calls()
     for rows in (1, 4):
-        a = mx.array(_left(rows), mx.float32).reshape(rows, _INNER)
-        b = mx.array(_right(), mx.float32).reshape(_INNER, _COLUMNS)
-        product = a @ b
-        if product.reshape(-1).tolist() != _expected(rows):
+        product = multiply(_rows(_left(rows), _INNER), _rows(_right(), _COLUMNS))
+        if product != _rows(_expected(rows), _COLUMNS):
             raise ModelError(
                 f"Matrices are multiplied wrongly by {name}. "
                 f"Set {CHOICE_VARIABLE}=reference and run `squill daemon restart`."
@@ -195,6 +196,10 @@ def check_served(name: str) -> str:
         log.warning("MLX does not use %s", name)
         return REFERENCE
     return name
+
+
+def _rows(flat: list[float], width: int) -> Matrix:
+    return [flat[i : i + width] for i in range(0, len(flat), width)]
 
 
 def _calls() -> int:
