@@ -16,9 +16,10 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from squill_daemon.blas import check_served, load_blas
+from squill.blas import load_blas
+from squill_daemon.backend import served_backend
 
-BLAS = check_served(load_blas())  # before MLX
+BLAS = served_backend(load_blas())  # before MLX
 
 import mlx.core as mx  # noqa: E402
 from mlx.utils import tree_flatten  # noqa: E402
@@ -30,7 +31,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 from squill.adapters import AdapterRegistry  # noqa: E402
 from squill.paths import EMBEDDED_MODEL  # noqa: E402
 from squill_daemon.mlx_adapters import AdapterSwitch, ResidentAdapters, load_adapter  # noqa: E402
-from squill_daemon.model_files import content_digest  # noqa: E402
+from squill.model_files import content_digest  # noqa: E402
 from tiny_adapter import make_tiny_adapter  # noqa: E402
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
-from squill_daemon.blas import load_blas
+from squill.blas import load_blas
 
 if TYPE_CHECKING:
     from pathlib import Path
