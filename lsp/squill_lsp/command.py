@@ -14,7 +14,10 @@ if TYPE_CHECKING:
 
 
 def main(argv: Sequence[str]) -> int:
-    """Serve until the editor says `exit` or closes stdin. stdout carries the protocol only."""
+    """Serve until the editor says `exit` or closes stdin. stdout carries the protocol only.
+
+    Exit code 1 where the editor said `exit` without `shutdown`, else 0.
+    """
     parser = argparse.ArgumentParser(
         prog="squill lsp", description="The language server, over stdin and stdout."
     )
@@ -30,4 +33,4 @@ def main(argv: Sequence[str]) -> int:
     server = SquillServer()
     register(server)
     server.start_io()
-    return 0
+    return server.protocol.exit_code

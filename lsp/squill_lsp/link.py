@@ -18,29 +18,42 @@ if TYPE_CHECKING:
 PAUSE_SECONDS = 5.0
 """After a failed start the next one waits so long; requests in between fail at once."""
 
-_STATES: dict[str, State] = {"loading": "loading", "ready": "ready"}
+_STATES: dict[str, State] = {"loading": "loading", "ready": "ready", "idle": "idle"}
+_AWAKE = frozenset({"loading", "ready"})
+_LOADS = frozenset({("idle", "loading"), ("loading", "ready")})
 _STOPPED = "The daemon has stopped; the next question starts it again."
 
 
 class DaemonLink:
     """One connection to the daemon, shared by all requests. Belongs to the event loop.
 
-    ``connections`` counts how often one was made; what a daemon knew is gone with its connection.
+    ``epoch`` grows with all that may end what the daemon said or knew before: each connection,
+    made or lost, and each change of its state but the loading of the same model.
     ``on_state`` receives state, message and model ("" where unknown) at each change.
     """
 
     def __init__(self, on_state: OnState) -> None:
         self.autostart = True
         self.start_options: tuple[str, ...] = ()
-        self.connections = 0
+        self.epoch = 0
+        self._closed = False
+        self._daemon_state = ""
         self._on_state = on_state
         self._client: DaemonClient | None = None
         self._connecting: asyncio.Task[DaemonClient] | None = None
         self._failure: tuple[float, SquillError] | None = None
         self._watching: set[asyncio.Task[None]] = set()
 
+    @property
+    def asleep(self) -> bool:
+        """Whether the daemon had a reason to give its memory back, or to go.
+
+        Then only somebody who asks, or is about to, should make it load the model again.
+        """
+        return bool(self.epoch) and self._daemon_state not in _AWAKE
+
     async def call(self, method: str, params: Mapping[str, Any]) -> Any:
-        """The daemon's result. One that dies in mid-request is started again and asked once more.
+        """The daemon's result. Where one ends in mid-request, the next is asked once more.
 
         Raises:
             SquillError: the daemon cannot be reached, or answered with this error.
@@ -48,8 +61,10 @@ class DaemonLink:
         client = await self.connected()
         try:
             return await client.call(method, params)
-        except DaemonUnavailableError:
-            if client.connected:
+        except DaemonUnavailableError as error:
+            if not await client.has_left(error):
+                if client.silence is not None:
+                    self._fail(client.silence)
                 raise
         return await (await self.connected()).call(method, params)
 
@@ -61,6 +76,8 @@ class DaemonLink:
         """
         if self._client is not None and self._client.connected:
             return self._client
+        if self._closed:
+            raise DaemonUnavailableError("The language server is ending. Start it again.")
         if self._connecting is None:
             self._raise_recent_failure()
             self._connecting = asyncio.create_task(self._connect())
@@ -79,7 +96,10 @@ class DaemonLink:
             return
         error = task.exception()
         if isinstance(error, SquillError):
-            self._failure = (asyncio.get_running_loop().time(), error)
+            self._fail(error)
+
+    def _fail(self, error: SquillError) -> None:
+        self._failure = (asyncio.get_running_loop().time(), error)
 
     async def _connect(self) -> DaemonClient:
         self._on_state("starting", "Looking for the daemon", "")
@@ -91,11 +111,11 @@ class DaemonLink:
                 name="squill-lsp",
             )
             self._client, self._failure = client, None
+            self._daemon_state = ""
             self._report(await client.call("status"))
         except SquillError as error:
             self._on_state("trouble", error.message, "")
             raise
-        self.connections += 1
         watch = asyncio.create_task(self._watch(client))
         self._watching.add(watch)
         watch.add_done_callback(self._watching.discard)
@@ -103,19 +123,29 @@ class DaemonLink:
 
     async def _watch(self, client: DaemonClient) -> None:
         await client.wait_closed()
-        if self._client is client and self._connecting is None:
-            self._on_state("trouble", _STOPPED, "")
+        if self._client is not client:
+            return
+        self.epoch += 1
+        self._daemon_state = ""
+        if self._connecting is None:
+            message = client.silence.message if client.silence else _STOPPED
+            self._on_state("trouble", message, "")
 
     def _notified(self, method: str, params: Mapping[str, Any]) -> None:
         if method == "status/changed":
             self._report(params)
 
     def _report(self, status: Mapping[str, Any]) -> None:
-        state = _STATES.get(str(status.get("state")), "trouble")
+        name = str(status.get("state"))
+        if (self._daemon_state, name) not in _LOADS:
+            self.epoch += 1
+        self._daemon_state = name
+        state = _STATES.get(name, "trouble")
         self._on_state(state, str(status.get("message") or ""), str(status.get("model") or ""))
 
     async def close(self) -> None:
-        """End the connection; the daemon itself goes on."""
+        """End the connection, for good; the daemon itself goes on."""
+        self._closed = True
         if self._connecting is not None:
             self._connecting.cancel()
         client, self._client = self._client, None

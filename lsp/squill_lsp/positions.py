@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 
 from lsprotocol import types
 
+from squill_lsp.text_documents import split_lines
+
 if TYPE_CHECKING:
     from pygls.workspace import PositionCodec, TextDocument
 
@@ -32,11 +34,11 @@ def _characters(codec: PositionCodec, line: str, units: int) -> int:
 
 def position_at(document: TextDocument, offset: int) -> types.Position:
     """The position of the character at ``offset``, or of the text's end."""
-    before = document.source[:offset].splitlines(keepends=True)
+    before = split_lines(document.source[:offset])
     if not before:
         return types.Position(0, 0)
     last = before[-1]
-    if last.splitlines()[0] != last:
+    if last.endswith(("\r", "\n")):
         return types.Position(len(before), 0)
     return types.Position(len(before) - 1, document.position_codec.client_num_units(last))
 

@@ -20,13 +20,21 @@ from pygls.exceptions import (
 )
 from pygls.protocol import LanguageServerProtocol
 
+from squill_lsp.text_documents import LspWorkspace
+
 logger = logging.getLogger(__name__)
 
 _INTERNAL_ERROR = "Squill's language server failed on this request; its log on stderr says why."
 
 
 class SquillProtocol(LanguageServerProtocol):
-    """Belongs to the event loop."""
+    """Belongs to the event loop. ``exit_code``: of the process, as LSP has it."""
+
+    exit_code = 0
+
+    def use_own_documents(self) -> None:
+        """To be called on `initialize`, before there are documents."""
+        self._workspace = LspWorkspace.in_place_of(self.workspace)
 
     def structure_message(self, data: dict[str, Any]) -> Any:
         """Nothing yet: called for every object within a message, before the message is known."""
@@ -38,6 +46,8 @@ class SquillProtocol(LanguageServerProtocol):
         except JsonRpcException as error:
             self._refuse(message, error)
             return
+        if message.get("method") == types.EXIT and not self._shutdown:
+            self.exit_code = 1
         super().handle_message(structured)
         if message.get("method") == types.SHUTDOWN:
             # pygls waits for the parts to close; a request behind this one must not be taken up.

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 from lsprotocol import types
 from pygls.capabilities import get_capability
+from pygls.exceptions import JsonRpcInternalError
 from pygls.lsp.server import LanguageServer
 from pygls.uris import to_fs_path
 
@@ -36,9 +37,13 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
+_FAILED = "The language server failed on a request; its log on stderr says why."
+
 
 class SquillServer(LanguageServer):
     """One editor's server. Everything in it belongs to the event loop."""
+
+    protocol: SquillProtocol
 
     def __init__(self) -> None:
         super().__init__("squill", __version__, protocol_cls=SquillProtocol)
@@ -46,6 +51,7 @@ class SquillServer(LanguageServer):
         self.editor_settings: Any = None
         self.settings_problems: list[str] = []
         self.watched: tuple[str, ...] = ()
+        self.last_document = ""
         self.in_flight = InFlight()
         self.files = WorkspaceFiles()
         self.link = DaemonLink(self._daemon_state)
@@ -66,7 +72,12 @@ class SquillServer(LanguageServer):
         if self._suggester is None:
             module = importlib.import_module("squill_lsp.suggestions")
             self._suggester = module.Suggester(
-                self.link, self.status, self.files, self.buffers, lambda: self.settings
+                self.link,
+                self.status,
+                self.files,
+                self.buffers,
+                lambda: self.settings,
+                self.folder_of,
             )
         return self._suggester
 
@@ -94,6 +105,13 @@ class SquillServer(LanguageServer):
         """The open SQL documents as they stand now, in the order of their opening."""
         documents = self.workspace.text_documents.values()
         return [self.buffer(document) for document in documents if is_sql_document(document)]
+
+    def folder_of(self, document: Buffer) -> str:
+        """The workspace folder that the document lies in, else the first; empty for none."""
+        folders = self.folders()
+        around = [folder for folder in folders if document.path.startswith(f"{folder}{os.sep}")]
+        innermost = sorted(around, key=lambda folder: len(folder.parts))[-1:]
+        return str([*innermost, *folders][0]) if folders else ""
 
     def can(self, capability: str) -> bool:
         """Whether the client has this capability, a dotted name."""
@@ -123,6 +141,8 @@ class SquillServer(LanguageServer):
     def report_server_error(self, error: Exception, source: Any) -> None:
         """Into the editor's log. pygls itself would open a message box."""
         self.log(f"{source.__name__}: {error}", types.MessageType.Error)
+        if isinstance(error, JsonRpcInternalError):
+            self.status.update(message=_FAILED)
 
     def _daemon_state(self, state: State, message: str, model: str) -> None:
         model = model or self.status.current.model

@@ -9,9 +9,15 @@ from typing import TYPE_CHECKING, Any, Literal
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-State = Literal["starting", "loading", "ready", "thinking", "trouble"]
+State = Literal["starting", "loading", "ready", "idle", "thinking", "trouble"]
 
 STATUS_METHOD = "squill/status"
+
+_WRITING = "Writing SQL"
+_LATE = (
+    "The model takes longer than it may. `squill status` says what it does; "
+    "`squill daemon restart` starts it anew."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,12 +47,14 @@ class StatusReporter:
         self._notify = notify
         self._status = Status()
         self._thinking = 0
+        self._late = False
         self._told: Status | None = None
 
     @property
     def current(self) -> Status:
         if self._thinking and self._status.state == "ready":
-            return replace(self._status, state="thinking", message="Writing SQL")
+            message = _LATE if self._late else _WRITING
+            return replace(self._status, state="thinking", message=message)
         return self._status
 
     def update(self, **changes: Any) -> None:
@@ -55,6 +63,11 @@ class StatusReporter:
         if self.current != self._told:
             self._told = self.current
             self._notify(self._told)
+
+    def clear(self) -> None:
+        """What was said of an earlier question holds no more; what was said of the daemon does."""
+        if self._status.state == "ready":
+            self.update(message="")
 
     @contextmanager
     def thinking(self) -> Iterator[None]:
@@ -65,4 +78,10 @@ class StatusReporter:
             yield
         finally:
             self._thinking -= 1
+            self._late = self._late and self._thinking > 0
             self.update()
+
+    def late(self) -> None:
+        """What is with the model should have been answered; while a model loads, nothing should."""
+        self._late = self.current.state == "thinking"
+        self.update()

@@ -2,29 +2,35 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import asyncio
+import contextlib
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from squill.adapters import user_registry
 from squill.binding import bind
 from squill.dialects import canonical_dialect, header_name
-from squill.errors import CancelledError, DaemonUnavailableError, SquillError
+from squill.errors import AdapterError, CancelledError, SquillError
 from squill.schema import to_wire
 from squill_lsp.comments import SqlRequest, find_request
 from squill_lsp.insertion import Insertion, Style, alternatives, insertion, keyword_case
+from squill_lsp.recent_answers import Ground, RecentAnswers
 from squill_lsp.scanner import scan
 from squill_lsp.sources import SchemaSources, ordered_sources
+from squill_lsp.warm_up import WarmUp
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from squill.ddl import ParsedSchema
     from squill.schema import Schema
     from squill.settings import Settings
     from squill_lsp.buffers import Buffer
-    from squill_lsp.insertion import KeywordCase
     from squill_lsp.link import DaemonLink
     from squill_lsp.status import StatusReporter
     from squill_lsp.workspace_files import WorkspaceFiles
+
+    Reply = Mapping[str, Any]
 
 _NO_TABLES = (
     "Nothing shown: no table definitions were found. Open a file with CREATE TABLE statements, "
@@ -32,9 +38,13 @@ _NO_TABLES = (
 )
 _NO_ANSWER = "Nothing shown: the model wrote nothing that fits these tables. Word it differently."
 _OUT_OF_PLACE = "Nothing shown: the model's answer does not continue what is typed."
+_UNFIT = "Nothing shown: the model's answer does not fit the tables as they are now. Ask again."
 
 CANDIDATES_FOR_TYPED = 3
 """A begun statement rules answers out, so more of them are asked for."""
+
+LATE_SECONDS = 5.0
+"""An answer that is so far over its budget is late, and the status says so."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +56,10 @@ class Answer:
 
 
 class Suggester:
-    """Asks the daemon and checks what it says. Belongs to the event loop."""
+    """Asks the daemon and checks what it says. Belongs to the event loop.
+
+    ``workspace`` gives the folder that a document belongs to, "" for none.
+    """
 
     def __init__(
         self,
@@ -55,14 +68,18 @@ class Suggester:
         files: WorkspaceFiles,
         buffers: Callable[[], Sequence[Buffer]],
         settings: Callable[[], Settings],
+        workspace: Callable[[Buffer], str] = lambda _: "",
     ) -> None:
         self._link = link
         self._status = status
         self._files = files
         self._buffers = buffers
         self._settings = settings
+        self._workspace = workspace
+        self._adapters = user_registry()
         self._sources = SchemaSources()
-        self._prefilled = ("", 0)
+        self._recent = RecentAnswers()
+        self._warm_up = WarmUp(link)
 
     def request_at(
         self, document: Buffer, offset: int, *, anywhere: bool = False
@@ -74,9 +91,11 @@ class Suggester:
         """The request of the comment that starts at ``start``; its answer goes below it."""
         return self.request_at(document, start, anywhere=True)
 
-    async def text_at_cursor(self, document: Buffer, request: SqlRequest) -> Insertion | None:
-        """What to insert where the request stands."""
-        answer = await self.answer(document, request)
+    async def text_at_cursor(
+        self, document: Buffer, request: SqlRequest, pause: float = 0.0
+    ) -> Insertion | None:
+        """What to insert where the request stands; ``pause`` as in `answer`."""
+        answer = await self.answer(document, request, pause=pause)
         return insertion(request, answer.statements[0], answer.style) if answer else None
 
     async def text_below(self, document: Buffer, request: SqlRequest, n: int = 1) -> str | None:
@@ -85,58 +104,113 @@ class Suggester:
         placed = alternatives(request, answer.statements, answer.style) if answer else None
         return placed.text if placed else None
 
-    async def answer(self, document: Buffer, request: SqlRequest, n: int = 1) -> Answer | None:
+    async def answer(
+        self, document: Buffer, request: SqlRequest, n: int = 1, pause: float = 0.0
+    ) -> Answer | None:
         """Up to ``n`` statements that answer ``request``, or None where nothing may be shown.
 
-        The status says why. An answer for a version that is no more is None as well.
+        The status says why. An answer for a version that is no more is None as well. The daemon
+        is not asked before ``pause`` seconds are over; what is known already comes at once.
         """
-        schema = await self._schema(document)
+        if not self._recent.knows(request.question):
+            await asyncio.sleep(pause)
+            pause = 0.0
+        parsed = await self._parsed(document)
+        schema = parsed.schema
         if not schema.tables:
-            self._status.update(message=_NO_TABLES)
+            reasons = [f"Nothing shown: {problem}" for problem in parsed.problems]
+            self._status.update(message=[*reasons, _NO_TABLES][0])
             return None
-        with self._status.thinking():
-            reply = await self._ask(document, request, schema, n)
+        ground = await self._ground(document, schema)
+        style = self._style(document, schema)
+        reply = self._remembered(request, ground, schema, n, style)
+        if reply is None:
+            await asyncio.sleep(pause)
+            reply = await self._ask(document, request, ground, schema, n)
         if reply is None or document not in self._buffers():
             return None
-        schema = await self._schema(document)
-        code = scan(document.text, schema.dialect).code
-        case = keyword_case(code, self._settings().keyword_case)
-        answer = _checked(request, reply, schema, n, case)
-        self._status.update(message="" if answer else _reason(reply))
+        schema = (await self._parsed(document)).schema
+        answer = _checked(request, reply, schema, n, self._style(document, schema))
+        if answer:
+            self._status.clear()
+        else:
+            self._status.update(message=_reason(reply, schema))
         return answer
 
+    def _remembered(
+        self, request: SqlRequest, ground: Ground, schema: Schema, n: int, style: Style
+    ) -> Reply | None:
+        """An earlier reply that serves as well as one to a new request would.
+
+        One to fewer candidates does so where it continues what is typed.
+        """
+        for kept in self._recent.find(ground, request.question):
+            if kept.n >= _candidates(request, n):
+                return kept.reply
+            if n == 1 and _checked(request, kept.reply, schema, n, style):
+                return kept.reply
+        return None
+
     async def _ask(
-        self, document: Buffer, request: SqlRequest, schema: Schema, n: int
-    ) -> dict[str, Any] | None:
-        params = {
-            "schema": to_wire(schema),
+        self, document: Buffer, request: SqlRequest, ground: Ground, schema: Schema, n: int
+    ) -> Reply | None:
+        n = _candidates(request, n)
+        budget = self._settings().generation.budget_ms
+        params = self._params(ground, schema) | {
             "question": request.question,
-            "n": max(n, CANDIDATES_FOR_TYPED) if request.typed else n,
-            "budget_ms": self._settings().generation.budget_ms,
+            "n": n,
+            "budget_ms": budget,
             "document": {"uri": document.uri, "version": document.version},
         }
+        loop = asyncio.get_running_loop()
+        late = loop.call_later(budget / 1000 + LATE_SECONDS, self._status.late)
         try:
-            reply: dict[str, Any] = await self._link.call("generate", params)
-        except (CancelledError, DaemonUnavailableError):
-            return None  # stale; or the link has told the editor already
+            with self._status.thinking(), self._warm_up.question():
+                reply: Reply = await self._link.call("generate", params)
         except SquillError as error:
-            self._status.update(message=error.message)
+            is_stale = isinstance(error, CancelledError) and document not in self._buffers()
+            if not is_stale:
+                self._status.update(message=error.message)
             return None
+        finally:
+            late.cancel()
+        if reply.get("adapter") == ground.adapter:
+            ground = replace(ground, epoch=self._link.epoch)
+            self._warm_up.is_warm(ground)
+            if _is_repeatable(reply, n, budget):
+                self._recent.keep(ground, request.question, n, reply)
         return reply
 
-    async def prefill(self, document: Buffer) -> None:
-        """Warm the daemon for questions on the current tables; starts it where it does not run."""
-        schema = await self._schema(document)
-        try:
-            await self._link.connected()
-            warm = (schema.digest, self._link.connections)
-            if schema.tables and warm != self._prefilled:
-                await self._link.call("prefill", {"schema": to_wire(schema)})
-                self._prefilled = warm
-        except SquillError:
-            return  # a missed warm-up costs time only; the link has told the editor
+    async def prefill(self, document: Buffer, *, wake: bool = True) -> None:
+        """Warm the daemon for questions on the current tables; starts it where it does not run.
 
-    async def _schema(self, document: Buffer) -> Schema:
+        Without ``wake``, one that has stopped or has given its memory back is left alone.
+        """
+        if self._link.asleep and not wake:
+            return
+        schema = (await self._parsed(document)).schema
+        with contextlib.suppress(SquillError):  # the link has told the editor
+            await self._link.connected()
+            if schema.tables:
+                ground = await self._ground(document, schema)
+                self._warm_up.begin(ground, self._params(ground, schema))
+
+    def _params(self, ground: Ground, schema: Schema) -> dict[str, Any]:
+        return {"schema": to_wire(schema), "workspace": ground.workspace}
+
+    async def _ground(self, document: Buffer, schema: Schema) -> Ground:
+        workspace = self._workspace(document)
+        adapter = await asyncio.to_thread(self._active_adapter, workspace)
+        return Ground(schema.digest, adapter, workspace, self._link.epoch)
+
+    def _active_adapter(self, workspace: str) -> str | None:
+        """What the daemon will use, which reads the same record; in a worker thread."""
+        try:
+            return self._adapters.active(workspace)
+        except AdapterError:
+            return None
+
+    async def _parsed(self, document: Buffer) -> ParsedSchema:
         files = await self._files.texts(self._settings().workspace)
         sources = ordered_sources(files, self._buffers(), document.uri)
         known = self._known_dialect(document)
@@ -144,7 +218,13 @@ class Suggester:
         self._status.update(
             dialect=parsed.schema.dialect, dialect_origin=self._origin(parsed, known)
         )
-        return parsed.schema
+        return parsed
+
+    def _style(self, document: Buffer, schema: Schema) -> Style:
+        code = scan(document.text, schema.dialect).code
+        names = {table.name for table in schema.tables}
+        names |= {column.name for table in schema.tables for column in table.columns}
+        return Style(schema.dialect, keyword_case(code, self._settings().keyword_case), names)
 
     def _known_dialect(self, document: Buffer) -> str:
         """The dialect where setting or the document's own header says it, else empty."""
@@ -157,16 +237,27 @@ class Suggester:
         return parsed.dialect_origin
 
 
+def _candidates(request: SqlRequest, n: int) -> int:
+    return max(n, CANDIDATES_FOR_TYPED) if request.typed else n
+
+
+def _is_repeatable(reply: Reply, n: int, budget_ms: int) -> bool:
+    """Whether asking again would bring nothing more: fewer candidates may be for want of time."""
+    found = len(reply.get("candidates") or ())
+    spent = (reply.get("milliseconds") or {}).get("total", 0.0)
+    return found >= n or (found > 0 and spent < budget_ms)
+
+
 def _checked(
-    request: SqlRequest, reply: dict[str, Any], schema: Schema, n: int, case: KeywordCase
+    request: SqlRequest, reply: Reply, schema: Schema, n: int, style: Style
 ) -> Answer | None:
-    names = {table.name for table in schema.tables}
-    names |= {column.name for table in schema.tables for column in table.columns}
-    style = Style(schema.dialect, case, names)
-    candidates = (str(candidate["sql"]) for candidate in reply.get("candidates") or ())
-    fitting = (sql for sql in candidates if _may_be_shown(request, sql, style, schema))
+    fitting = (sql for sql in _statements(reply) if _may_be_shown(request, sql, style, schema))
     statements = tuple(dict.fromkeys(fitting))[:n]
     return Answer(statements, style) if statements else None
+
+
+def _statements(reply: Reply) -> list[str]:
+    return [str(candidate["sql"]) for candidate in reply.get("candidates") or ()]
 
 
 def _may_be_shown(request: SqlRequest, sql: str, style: Style, schema: Schema) -> bool:
@@ -176,7 +267,10 @@ def _may_be_shown(request: SqlRequest, sql: str, style: Style, schema: Schema) -
     return placed is not None and bind(placed.statement, schema).valid
 
 
-def _reason(reply: dict[str, Any]) -> str:
+def _reason(reply: Reply, schema: Schema) -> str:
     if refused := reply.get("refused"):
         return f"Nothing shown: {refused}"
-    return _OUT_OF_PLACE if reply.get("candidates") else _NO_ANSWER
+    statements = _statements(reply)
+    if any(bind(sql, schema).valid for sql in statements):
+        return _OUT_OF_PLACE
+    return _UNFIT if statements else _NO_ANSWER

@@ -37,6 +37,7 @@ SELECTION = {
 RESOLVE_SUPPORT = {"resolveSupport": {"properties": ["additionalTextEdits"]}}
 CAPABILITIES = {"textDocument": {"completion": {"completionItem": RESOLVE_SUPPORT}}}
 ABSENT = object()
+STATUS = "squill/status"
 
 BAD_PARAMS: list[tuple[str, Any]] = [
     ("textDocument/inlineCompletion", ABSENT),
@@ -288,6 +289,8 @@ async def test_a_failure_inside_is_a_short_reply_and_its_traceback_is_on_stderr(
         cases: list[tuple[str, Any]] = [("squill/fail", {}), ("squill/failLater", {})]
         assert await codes_of(server, cases) == expected(cases, INTERNAL_ERROR)
         await server.still_serves()
+        statuses = [m["params"]["message"] for m in server.messages if _method(m) == STATUS]
+        assert any("failed on a request" in message for message in statuses)
     log = (tmp_path / "stderr").read_text()
     assert log.count("Traceback") == len(cases)
     assert "secret.py" in log
@@ -366,13 +369,40 @@ async def test_nothing_is_served_after_shutdown(server: Stdio) -> None:
     assert await server.exit_code() == 0
 
 
+@pytest.mark.parametrize("how", ["before initialize", "after initialize", "after shutdown"])
+async def test_an_exit_is_orderly_only_after_shutdown(server: Stdio, how: str) -> None:
+    if how != "before initialize":
+        await server.initialize()
+    if how == "after shutdown":
+        await server.ask("shutdown")
+    assert await server.exit_code() == (0 if how == "after shutdown" else 1)
+
+
+@pytest.mark.parametrize("mark", ["\x0b", "\x0c", "\x1c", "\x85", "\u2028"])
+async def test_what_is_a_line_break_to_python_alone_moves_no_position(
+    server: Stdio, mark: str
+) -> None:
+    await server.initialize()
+    end = {"line": 0, "character": len(TEXT.splitlines()[0])}
+    document = {"textDocument": {"uri": DOCUMENT, "version": 2}}
+    inserted = {"range": {"start": end, "end": end}, "text": f" -- {mark} --{mark}"}
+    server.notify("textDocument/didChange", document | {"contentChanges": [inserted]})
+    await server.still_serves()
+    whole = {"range": {"start": {"line": 2, "character": 0}, "end": HERE}, "text": "-- List\n"}
+    server.notify("textDocument/didChange", document | {"contentChanges": [whole]})
+    cleared = {"range": {"start": {"line": 2, "character": 7}, "end": HERE}}
+    change = cleared | {"text": " the students\n"}
+    server.notify("textDocument/didChange", document | {"contentChanges": [change]})
+    await server.still_serves()
+
+
 async def test_an_unknown_dialect_is_reported_once_and_the_default_kept(server: Stdio) -> None:
     await server.initialize({"squill": {"dialect": "klingon"}})
     server.notify("workspace/didChangeConfiguration", {"settings": {"dialect": "klingon"}})
     await server.still_serves()
     [logged] = server.logged("klingon")
     assert all(name in logged for name in DIALECTS)
-    statuses = [m["params"] for m in server.messages if _method(m) == "squill/status"]
+    statuses = [m["params"] for m in server.messages if _method(m) == STATUS]
     assert statuses[-1]["dialect"] == "sqlite"
     server.notify("workspace/didChangeConfiguration", {"settings": {"dialect": "vulcan"}})
     server.notify("workspace/didChangeConfiguration", {"settings": {"dialect": "PostgreSQL"}})

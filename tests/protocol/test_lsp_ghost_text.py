@@ -147,7 +147,9 @@ async def test_cancelling_stops_the_model_within_one_token(
                 await daemon.call("status")
             pace.write_bytes(b"x" * 100)
             await until(lambda: _is_idle(daemon))
-            assert await _figure(daemon, "tokens_generated") == 4
+            status = await daemon.call("status")
+            assert status["tokens_generated"] == 4
+            assert not any(status["requests"].values())
 
 
 async def test_a_newer_edit_stops_the_model_and_answers_null(editor: Editor) -> None:

@@ -9,18 +9,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from lsprotocol import types
-from pygls.workspace import PositionCodec, TextDocument
+from pygls.workspace import PositionCodec
 
 from squill_lsp.editor_settings import read_settings, section
 from squill_lsp.in_flight import InFlight
 from squill_lsp.positions import offset_at, position_at, range_between
 from squill_lsp.status import Status, StatusReporter
+from squill_lsp.text_documents import LspTextDocument
 
 ENCODINGS = list(types.PositionEncodingKind)
 
 
-def document(text: str, encoding: types.PositionEncodingKind) -> TextDocument:
-    return TextDocument("untitled:a.sql", text, 1, "sql", position_codec=PositionCodec(encoding))
+def document(text: str, encoding: types.PositionEncodingKind) -> LspTextDocument:
+    return LspTextDocument("untitled:a.sql", text, 1, "sql", position_codec=PositionCodec(encoding))
 
 
 @pytest.mark.parametrize(
@@ -40,7 +41,20 @@ def test_positions_count_in_the_encodings_units(
     assert offset_at(opened, types.Position(1, character)) == offset
 
 
-@given(st.text("a é😀\n", max_size=20), st.data(), st.sampled_from(ENCODINGS))
+@pytest.mark.parametrize("mark", ["\x0b", "\x0c", "\x1c", "\x85", "\u2028", "\u2029"])
+def test_only_the_line_breaks_of_lsp_break_lines(mark: str) -> None:
+    opened = document(f"a{mark}b\r\nc{mark}d\re\nf", types.PositionEncodingKind.Utf16)
+    assert len(opened.lines) == 4
+    assert "".join(opened.lines) == opened.source
+    offset = opened.source.index("d")
+    assert position_at(opened, offset) == types.Position(1, 2)
+    assert offset_at(opened, types.Position(1, 2)) == offset
+    inside = types.Range(types.Position(1, 2), types.Position(1, 3))
+    opened.apply_change(types.TextDocumentContentChangePartial(inside, "D"))
+    assert opened.source == f"a{mark}b\r\nc{mark}D\re\nf"
+
+
+@given(st.text("a é😀\n\x0c\u2028", max_size=20), st.data(), st.sampled_from(ENCODINGS))
 def test_every_offset_has_a_position_and_comes_back(
     text: str, data: st.DataObject, encoding: types.PositionEncodingKind
 ) -> None:

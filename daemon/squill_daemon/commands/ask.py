@@ -102,6 +102,7 @@ def _answer(options: argparse.Namespace) -> tuple[dict[str, Any], list[str]]:
         "dialect": options.dialect or settings.dialect,
         "n": options.candidates,
         "budget_ms": settings.generation.budget_ms,
+        "workspace": str(folder),
     }
     if options.no_daemon:
         answer = _answer_here(params, settings)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from lsprotocol import types
 
-from squill_lsp.handlers.resolve_data import foreign_data, position_of
+from squill_lsp.handlers.resolve_data import COMMENT_GONE, foreign_data, position_of
 from squill_lsp.positions import offset_at, position_at, range_between
 
 if TYPE_CHECKING:
@@ -53,6 +53,7 @@ async def resolve(ls: SquillServer, action: types.CodeAction) -> types.CodeActio
     asked = ls.buffer(document)
     request = ls.suggester.comment_at(asked, offset_at(document, comment))
     if request is None:
+        ls.status.update(message=COMMENT_GONE)
         return action
     text = await ls.in_flight.run(
         document.uri, "code action", ls.suggester.text_below(asked, request, n)

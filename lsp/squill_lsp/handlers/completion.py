@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from lsprotocol import types
 from pygls.capabilities import get_capability
 
-from squill_lsp.handlers.resolve_data import foreign_data, position_of
+from squill_lsp.handlers.resolve_data import COMMENT_GONE, foreign_data, position_of
 from squill_lsp.positions import offset_at, position_at, range_between
 
 if TYPE_CHECKING:
@@ -82,6 +82,7 @@ async def resolve(ls: SquillServer, item: types.CompletionItem) -> types.Complet
         return item
     request = _request_of(ls, document, origin)
     if request is None:
+        ls.status.update(message=COMMENT_GONE)
         return item
     text = await ls.in_flight.run(
         document.uri, "completion", ls.suggester.text_below(ls.buffer(document), request)

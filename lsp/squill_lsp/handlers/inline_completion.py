@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import TYPE_CHECKING
 
 from lsprotocol import types
@@ -18,6 +17,11 @@ if TYPE_CHECKING:
 TYPING_SECONDS = 0.075
 """A pause in typing; an automatic request that is cancelled within it costs the model nothing."""
 
+_NO_QUESTION = (
+    "Nothing shown: the cursor is neither at the end of a comment that asks for a query nor "
+    "directly below one."
+)
+
 
 def register(server: SquillServer) -> None:
     # pygls announces the method only where options are given.
@@ -32,9 +36,11 @@ async def inline_completion(
     if document is None:
         return None
     request = ls.suggester.request_at(ls.buffer(document), offset_at(document, params.position))
-    if request is None:
-        return None
     automatic = params.context.trigger_kind == types.InlineCompletionTriggerKind.Automatic
+    if request is None:
+        if not automatic:
+            ls.status.update(message=_NO_QUESTION)
+        return None
     return await ls.in_flight.run(
         document.uri, "inline", _ghost_text(ls, document, request, automatic=automatic)
     )
@@ -43,10 +49,8 @@ async def inline_completion(
 async def _ghost_text(
     ls: SquillServer, document: TextDocument, request: SqlRequest, *, automatic: bool
 ) -> types.InlineCompletionList | None:
-    asked = ls.buffer(document)
-    if automatic:
-        await asyncio.sleep(TYPING_SECONDS)
-    placed = await ls.suggester.text_at_cursor(asked, request)
+    pause = TYPING_SECONDS if automatic else 0.0
+    placed = await ls.suggester.text_at_cursor(ls.buffer(document), request, pause)
     if placed is None:
         return None
     end = request.insert_at + placed.replaced

@@ -7,6 +7,8 @@ from typing import Any
 from lsprotocol import types, validators
 from pygls.exceptions import JsonRpcInvalidParams
 
+COMMENT_GONE = "Nothing shown: the comment has changed since this was offered. Ask again."
+
 _UNSIGNED = range(validators.UINTEGER_MAX_VALUE + 1)
 
 

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 from lsprotocol import types
 from pygls.exceptions import JsonRpcException
 
+from squill_lsp.handlers.documents import warm_up
+
 if TYPE_CHECKING:
     from squill_lsp.server import SquillServer
 
@@ -31,6 +33,7 @@ def did_change_watched_files(ls: SquillServer, params: types.DidChangeWatchedFil
     ls.files.expire()
     if any(change.uri.endswith(_SETTINGS_FILES) for change in params.changes):
         ls.apply_settings(ls.editor_settings)
+    warm_up(ls, ls.last_document)
 
 
 def did_change_workspace_folders(
