@@ -46,6 +46,7 @@ class FakeEngine:
     """An `Engine` without a model."""
 
     model_name = "fake"
+    tuning_is_quick = True
 
     def load(self) -> ModelInfo:
         if os.environ.get("SQUILL_FAKE_LOAD") == "error":

@@ -66,9 +66,19 @@ class DaemonSettings:
     idle_minutes: int = 30
     """Without a question for so long, the model's memory is given back; 0 for never."""
     cache_bytes: int = 0
-    """Most memory for prompts read before; 0 for an eighth of what is free, at most 1 GiB."""
+    """Most memory for prompts read before; 0 for a budget in proportion to the model."""
     keep_prompt: bool = True
     """Whether what the model has read of the last schema is kept on disk for the next start."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LearningSettings:
+    """What Squill learns from."""
+
+    example_folders: tuple[str, ...] = (".squill/examples",)
+    """Folders of example pairs (``.sql``, ``.jsonl``), relative to the workspace or absolute."""
+    max_file_bytes: int = 100_000_000
+    """A larger file of examples is set aside whole."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,6 +94,7 @@ class Settings:
     generation: GenerationSettings = field(default_factory=GenerationSettings)
     workspace: WorkspaceSettings = field(default_factory=WorkspaceSettings)
     daemon: DaemonSettings = field(default_factory=DaemonSettings)
+    learning: LearningSettings = field(default_factory=LearningSettings)
 
 
 def load_settings(folder: Path | None, report: Report) -> Settings:

@@ -79,6 +79,10 @@ class Answerer:
         if self._opened is not None:
             self._opened.close()
 
+    @property
+    def tuning_is_quick(self) -> bool:
+        return self._model.tuning_is_quick
+
     def tune(self) -> None:
         self._model.tune()
 

@@ -8,7 +8,10 @@ arrays and grows them in steps. Import and use on the model thread only.
 from __future__ import annotations
 
 import logging
+import tempfile
 from collections import OrderedDict
+from importlib.metadata import version
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import mlx.core as mx
@@ -53,6 +56,7 @@ class CompiledStep:
             log.info("decoding is not compiled: %r", error)
             self._usable = False
         if self._usable:
+            _compiled_before().touch()
             self._steps[adapter] = step
             if len(self._steps) > _MOST_ADAPTERS:
                 self._steps.popitem(last=False)
@@ -98,6 +102,15 @@ class CompiledStep:
                 log.warning("compiled decoding differs by %g of %g: not used", worst, scale)
                 return False
         return True
+
+
+def kernels_are_cached() -> bool:
+    """Whether a step has been compiled on this machine before; MLX keeps a CPU's kernels on disk."""
+    return mx.default_device() != mx.cpu or _compiled_before().exists()
+
+
+def _compiled_before() -> Path:
+    return Path(tempfile.gettempdir()) / f"squill-compiled-{version('mlx')}"
 
 
 def _has_place(layer: Any) -> bool:

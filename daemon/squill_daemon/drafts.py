@@ -14,7 +14,7 @@ from squill_daemon.engine import Candidate, Step
 from squill_daemon.language_model import Sampling
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator
+    from collections.abc import Callable, Generator, Iterable
 
     from squill.schema import Schema
     from squill_daemon.engine import Row
@@ -40,6 +40,10 @@ class _Draft:
     def waiting(self) -> bool:
         """Whether the model has yet to read what it wrote last."""
         return self.row is not None and bool(self.row.pending)
+
+
+def _rows(drafts: Iterable[_Draft]) -> tuple[Row, ...]:
+    return tuple(d.row for d in drafts if d.row is not None and not d.ended)
 
 
 class Drafts:
@@ -98,16 +102,21 @@ class Drafts:
 
     def _wave(self, samplings: list[Sampling]) -> Generator[Step, None, list[_Draft]]:
         drafts = [self._begun(sampling) for sampling in samplings]
-        shown = drafts[0] if samplings[0].temperature == 0 else None
+        # What there is no answer without goes before what would only be one more.
+        shown = None if self.candidates else drafts[0]
         try:
             while not self._late and (open_ := [d for d in drafts if not d.ended]):
                 before = self.generated
                 for draft in open_:
                     if not draft.waiting:
                         self._take(draft)
-                rows = tuple(d.row for d in open_ if d.row is not None and not d.ended)
-                preview = self._preview(shown) if shown in open_ else None
-                yield Step("decode", preview, rows, self.generated - before)
+                yield Step(
+                    "decode",
+                    self._preview(shown) if shown in open_ else None,
+                    rows=_rows(d for d in open_ if d is shown),
+                    others=_rows(d for d in open_ if d is not shown),
+                    tokens=self.generated - before,
+                )
         finally:
             for draft in drafts:
                 draft.writing.close()

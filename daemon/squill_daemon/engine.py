@@ -44,15 +44,17 @@ class Row(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One step of a job, which goes on once the model has read ``rows``.
+    """One step of a job, which goes on once the model has read of ``rows`` or ``others``.
 
-    ``text`` gives what the model has written so far, as it will be shown; it is called only where
+    ``others`` are those that nobody waits for first: alternatives to the answer that is being
+    written. They are read while no other job has ``rows``. ``text`` gives what the model has written so far, as it will be shown; it is called only where
     somebody listens. ``tokens`` counts those that this step brought.
     """
 
     phase: Phase
     text: Callable[[], str] | None = None
     rows: tuple[Row, ...] = ()
+    others: tuple[Row, ...] = ()
     tokens: int = 0
 
 
@@ -205,6 +207,10 @@ class Engine(Protocol):
     def abandon(self) -> None:
         """A launch or landing failed: forget its rows, all of whose jobs have been closed."""
 
+    @property
+    def tuning_is_quick(self) -> bool:
+        """Whether `tune` takes less than a second; the first time on a machine it may not."""
+
     def tune(self) -> None:
         """Whatever makes later answers faster and takes a while; called once, in a quiet moment."""
 
@@ -227,8 +233,8 @@ def run_alone(engine: Engine, steps: Generator[Step, None, T]) -> T:
     """The result of one job that shares the model with no other."""
     try:
         while True:
-            rows = next(steps).rows
-            if rows:
+            step = next(steps)
+            if rows := (*step.rows, *step.others):
                 engine.launch(rows)
                 engine.land()
     except StopIteration as end:

@@ -156,6 +156,7 @@ class DaemonMethods:
             "requests": self._model.states(),
             "tokens_generated": self._model.tokens_generated,
             "loads": self._model.loads,
+            "tuned": self._model.tuned,
             "memory_bytes": resident_bytes(),
             "log_problem": log_problem(),
         }

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import mlx.core as mx
 import numpy as np
+from mlx.utils import tree_flatten
 from mlx_lm.models.cache import make_prompt_cache
 from mlx_lm.utils import dequantize_model, load_model, load_tokenizer
 
@@ -26,6 +27,7 @@ from squill.prompt import format_for_model, literals_for_model
 from squill.schema import Column, Schema, Table
 from squill_daemon.backend import served_backend
 from squill_daemon.batching import Batcher, DecodingRow
+from squill_daemon.compiled import kernels_are_cached
 from squill_daemon.constraint import Constrainer
 from squill_daemon.engine import EngineFigures, ModelInfo
 from squill_daemon.language_model import ReadPrompt, Written
@@ -48,6 +50,8 @@ if TYPE_CHECKING:
     from squill_daemon.prefix_cache import LayerCaches
 
 _MOST_SHARE_BYTES = 1 << 30
+_LEAST_CACHE_BYTES = 128 << 20
+_CACHE_TO_MODEL = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,6 +175,10 @@ class MlxModel:
     def abandon(self) -> None:
         self._batcher.abandon()
 
+    @property
+    def tuning_is_quick(self) -> bool:
+        return kernels_are_cached()
+
     def tune(self) -> None:
         self._tuned = True
         self._batcher.prepare(None)
@@ -238,7 +246,7 @@ def open_model(
     """Load a model: a folder, a hub id, or "" for the embedded one. ``blas`` is what was loaded.
 
     ``constrained``: answers keep to the grammar of the schema. ``cache_bytes`` is the prefix
-    cache's budget, 0 for a share of the free memory. ``kept`` is the folder of prompts that outlive
+    cache's budget, 0 for one in proportion to the model. ``kept`` is the folder of prompts that outlive
     the process.
     On a CPU the weights become float32: other types are ten to a hundred times slower there.
 
@@ -273,7 +281,7 @@ def open_model(
         switch,
         adapters,
         constrainer=constrainer,
-        cache_bytes=cache_bytes or _share_of_free_memory(),
+        cache_bytes=cache_bytes or _cache_budget(model),
         kept=PrefixFile(kept, info.digest) if kept else None,
     )
     opened.warm_up()
@@ -282,6 +290,13 @@ def open_model(
 
 def _share_of_free_memory() -> int:
     return min(available_bytes() // 8, _MOST_SHARE_BYTES)
+
+
+def _cache_budget(model: Any) -> int:
+    """In proportion to the model, whose keys and values grow with it."""
+    parameters: Any = tree_flatten(model.parameters())
+    weights = sum(array.nbytes for _, array in parameters)
+    return min(max(_CACHE_TO_MODEL * weights, _LEAST_CACHE_BYTES), _share_of_free_memory())
 
 
 def _load(folder: Path, *, on_cpu: bool) -> tuple[Any, Any]:

@@ -40,7 +40,8 @@ log = logging.getLogger(__name__)
 StateName = Literal["loading", "ready", "idle", "model_error", "stopping"]
 
 QUIET_SECONDS = 0.5
-"""A loaded model that nobody has asked anything for so long is tuned."""
+LONG_QUIET_SECONDS = 5.0
+"""A loaded model that nobody has asked anything for so long is tuned; longer, if it takes longer."""
 
 RETRY_SECONDS = 10.0
 """A model that could not be loaded is not tried again before; requests get its error."""
@@ -77,6 +78,7 @@ class ModelThread:
         self.figures = EngineFigures()
         self.tokens_generated = 0
         self.loads = 0
+        self.tuned = False
         self._engine = engine
         self._on_state = on_state
         self._queue_limit = queue_limit
@@ -207,6 +209,10 @@ class ModelThread:
 
     def _count_load(self) -> None:
         self.loads += 1
+        self.tuned = False
+
+    def _have_tuned(self) -> None:
+        self.tuned = True
 
     def _keep_figures(self, figures: EngineFigures) -> None:
         self.figures = figures
@@ -244,12 +250,15 @@ class ModelThread:
         """How long to wait for a message before something else is looked after, in seconds."""
         if not self._loaded:
             return None
-        return self._upkeep.seconds if self._tuned else QUIET_SECONDS
+        if self._tuned:
+            return self._upkeep.seconds
+        return QUIET_SECONDS if self._engine.tuning_is_quick else LONG_QUIET_SECONDS
 
     def _tune(self) -> None:
         self._tuned = True
         try:
             self._engine.tune()
+            self._post(self._have_tuned)
         except Exception:  # answers are slower without it, and no less right
             log.exception("the model could not be tuned")
 

@@ -13,7 +13,7 @@ from squill_daemon.requests import AdapterRequest, GenerateRequest
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
 
-    from squill_daemon.engine import Engine, Outcome, Step
+    from squill_daemon.engine import Engine, Outcome, Row, Step
 
     Steps = Generator[Step, None, Outcome]
 
@@ -67,7 +67,7 @@ class Scheduler:
         self._drop_cancelled()
         self._admit()
         steps = {job: step for job in list(self._running) if (step := self._resume(job))}
-        rows = [row for step in steps.values() for row in step.rows]
+        rows = _rows(list(steps.values()))
         try:
             if rows:
                 self._engine.launch(rows)
@@ -139,6 +139,15 @@ class Scheduler:
             steps.close()
         self._cancelled.pop(job, None)
         self._finish_job(job, outcome)
+
+
+def _rows(steps: list[Step]) -> list[Row]:
+    """What is to be read now: alternatives only beside nothing, or beside what they belong to."""
+    urgent = [step for step in steps if step.rows]
+    chosen = [row for step in urgent for row in step.rows]
+    for step in urgent if len(urgent) == 1 else () if urgent else steps:
+        chosen += step.others
+    return chosen
 
 
 def _failure(error: Exception) -> ModelError:

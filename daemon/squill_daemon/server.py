@@ -16,7 +16,7 @@ from squill_daemon.connection import Connection
 from squill_daemon.methods import DaemonMethods
 from squill_daemon.model_thread import ModelState, ModelThread
 from squill_daemon.peer import is_same_user
-from squill_daemon.takeover import retire_others
+from squill_daemon.takeover import retire_older
 from squill_daemon.upkeep import Upkeep
 
 if TYPE_CHECKING:
@@ -81,7 +81,7 @@ class Server:
         on_listening()
         beside = [
             asyncio.create_task(work)
-            for work in (retire_others(self._claim.paths), self._stay_reachable())
+            for work in (retire_older(self._claim.paths), self._stay_reachable())
         ]
         await self._stopped.wait()
         log.info("stopping")

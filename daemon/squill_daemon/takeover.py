@@ -1,7 +1,8 @@
-"""Asks daemons of other protocol versions to leave: a model in memory is enough for one user.
+"""Asks daemons of older protocol versions to leave: one model in memory is enough for one user.
 
 Each listens beside ours under a name with its own version, and speaks that version's protocol; of
-this one, `hello` and `retire` are what every version has.
+this one, `hello` and `retire` are what every version has. A newer one is left alone: an editor that
+was not restarted would send it away again and again.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import re
 from typing import TYPE_CHECKING
 
 from squill.errors import ProtocolError
+from squill.paths import PROTOCOL_VERSION
 from squill.wire import Decoder, Request, Response, pack
 
 if TYPE_CHECKING:
@@ -27,9 +29,9 @@ ANSWER_SECONDS = 5.0
 _READ_BYTES = 4096
 
 
-async def retire_others(paths: RuntimePaths) -> None:
-    """Ask every other daemon of this user to leave with its last client; returns when done."""
-    for version, socket in _others(paths):
+async def retire_older(paths: RuntimePaths) -> None:
+    """Ask each older daemon of this user to leave with its last client; returns when done."""
+    for version, socket in _older(paths):
         try:
             async with asyncio.timeout(ANSWER_SECONDS):
                 accepted = await _ask_to_retire(version, socket)
@@ -39,10 +41,10 @@ async def retire_others(paths: RuntimePaths) -> None:
         log.info("the daemon of protocol %d %s", version, outcome)
 
 
-def _others(paths: RuntimePaths) -> Iterator[tuple[int, Path]]:
+def _older(paths: RuntimePaths) -> Iterator[tuple[int, Path]]:
     for found in sorted(paths.directory.glob("daemon-v*.sock")):
         match = _SOCKET.fullmatch(found.name)
-        if match and found.name != paths.socket.name:
+        if match and int(match[1]) < PROTOCOL_VERSION:
             yield int(match[1]), found
 
 

@@ -150,7 +150,11 @@ class RowEngine(SteppedEngine):
     def _steps(self, name: str) -> Generator[Step, None, None]:
         try:
             for _ in (1, 2):
-                yield Step("decode", rows=(NamedRow(name),), tokens=1)
+                row = NamedRow(name)
+                if name.startswith("more"):
+                    yield Step("decode", others=(row,))
+                else:
+                    yield Step("decode", rows=(row,), tokens=1)
         finally:
             self.log.append(f"{name} left")
 
@@ -181,6 +185,18 @@ async def test_the_passes_of_all_requests_are_made_together():
         for job in jobs:
             await job.result
     assert engine.passes == [["a", "b", "c"]] * 2
+
+
+async def test_alternatives_wait_while_somebody_has_no_answer_yet():
+    engine = RowEngine()
+    async with running(engine, loaded=False) as (thread, _):
+        jobs = [thread.submit(ask(name)) for name in ("more", "first")]
+        await until(lambda: thread._inbox.qsize() == 2)
+        engine.may_load.release()
+        engine.may_step.release(10)
+        for job in jobs:
+            await job.result
+    assert engine.passes == [["first"], ["first"]]
 
 
 async def test_a_pass_that_fails_answers_its_requests_and_the_next_ones_are_served():

@@ -115,9 +115,16 @@ def _say(text: str) -> None:
     print(text, file=sys.stderr)
 
 
+def _working_folder() -> Path:
+    try:
+        return Path.cwd()
+    except FileNotFoundError:  # it has been removed
+        return Path("/")
+
+
 def _serve(options: argparse.Namespace, make_engine: EngineFactory) -> int:
     settings = load_settings(options.settings_folder, _say)
-    base = options.settings_folder or Path.cwd()
+    base = options.settings_folder or _working_folder()
     settings = replace(settings, model=canonical_model(options.model or settings.model, base))
 
     def report(line: str) -> None:
