@@ -105,7 +105,7 @@ class CompiledStep:
 
 
 def kernels_are_cached() -> bool:
-    """Whether a step has been compiled on this machine before; MLX keeps a CPU's kernels on disk."""
+    """Whether a step was compiled on this machine before: MLX keeps a CPU's kernels on disk."""
     return mx.default_device() != mx.cpu or _compiled_before().exists()
 
 

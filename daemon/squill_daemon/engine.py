@@ -47,8 +47,9 @@ class Step:
     """One step of a job, which goes on once the model has read of ``rows`` or ``others``.
 
     ``others`` are those that nobody waits for first: alternatives to the answer that is being
-    written. They are read while no other job has ``rows``. ``text`` gives what the model has written so far, as it will be shown; it is called only where
-    somebody listens. ``tokens`` counts those that this step brought.
+    written. They are read while no other job has ``rows``. ``text`` gives what the model has
+    written so far, as it will be shown; it is called only where somebody listens. ``tokens``
+    counts those that this step brought.
     """
 
     phase: Phase

@@ -246,8 +246,8 @@ def open_model(
     """Load a model: a folder, a hub id, or "" for the embedded one. ``blas`` is what was loaded.
 
     ``constrained``: answers keep to the grammar of the schema. ``cache_bytes`` is the prefix
-    cache's budget, 0 for one in proportion to the model. ``kept`` is the folder of prompts that outlive
-    the process.
+    cache's budget, 0 for one in proportion to the model. ``kept`` is the folder of prompts that
+    outlive the process.
     On a CPU the weights become float32: other types are ten to a hundred times slower there.
 
     Raises:
@@ -295,7 +295,7 @@ def _share_of_free_memory() -> int:
 def _cache_budget(model: Any) -> int:
     """In proportion to the model, whose keys and values grow with it."""
     parameters: Any = tree_flatten(model.parameters())
-    weights = sum(array.nbytes for _, array in parameters)
+    weights: int = sum(array.nbytes for _, array in parameters)
     return min(max(_CACHE_TO_MODEL * weights, _LEAST_CACHE_BYTES), _share_of_free_memory())
 
 

@@ -41,7 +41,7 @@ StateName = Literal["loading", "ready", "idle", "model_error", "stopping"]
 
 QUIET_SECONDS = 0.5
 LONG_QUIET_SECONDS = 5.0
-"""A loaded model that nobody has asked anything for so long is tuned; longer, if it takes longer."""
+"""A loaded model that nobody asks anything for so long is tuned; longer, if that takes longer."""
 
 RETRY_SECONDS = 10.0
 """A model that could not be loaded is not tried again before; requests get its error."""
