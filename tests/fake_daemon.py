@@ -46,7 +46,6 @@ class FakeEngine:
     """An `Engine` without a model."""
 
     model_name = "fake"
-    tuning_is_quick = True
 
     def load(self) -> ModelInfo:
         if os.environ.get("SQUILL_FAKE_LOAD") == "error":
@@ -89,8 +88,8 @@ class FakeEngine:
     def abandon(self) -> None:
         pass
 
-    def tune(self) -> None:
-        pass
+    def tune(self) -> bool:
+        return True
 
     def shed(self) -> str:
         return ""

@@ -79,12 +79,8 @@ class Answerer:
         if self._opened is not None:
             self._opened.close()
 
-    @property
-    def tuning_is_quick(self) -> bool:
-        return self._model.tuning_is_quick
-
-    def tune(self) -> None:
-        self._model.tune()
+    def tune(self) -> bool:
+        return self._model.tune()
 
     def shed(self) -> str:
         return self._opened.shed() if self._opened is not None else ""

@@ -208,12 +208,11 @@ class Engine(Protocol):
     def abandon(self) -> None:
         """A launch or landing failed: forget its rows, all of whose jobs have been closed."""
 
-    @property
-    def tuning_is_quick(self) -> bool:
-        """Whether `tune` takes less than a second; the first time on a machine it may not."""
+    def tune(self) -> bool:
+        """Whatever makes later answers faster and takes a while, in a quiet moment.
 
-    def tune(self) -> None:
-        """Whatever makes later answers faster and takes a while; called once, in a quiet moment."""
+        Returns whether it is done; if not, it is called again in a later one.
+        """
 
     def shed(self) -> str:
         """Give back the memory that costs least to win again, while no job runs.

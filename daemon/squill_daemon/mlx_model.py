@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import logging
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
@@ -25,6 +26,7 @@ from squill.model_files import (
 )
 from squill.prompt import format_for_model, literals_for_model
 from squill.schema import Column, Schema, Table
+from squill_daemon import compile_kernels
 from squill_daemon.backend import served_backend
 from squill_daemon.batching import Batcher, DecodingRow
 from squill_daemon.compiled import kernels_are_cached
@@ -38,6 +40,7 @@ from squill_daemon.prefix_file import PrefixFile
 from squill_daemon.sampling import choose
 
 if TYPE_CHECKING:
+    import subprocess
     from collections.abc import Generator, Sequence
     from pathlib import Path
 
@@ -49,9 +52,12 @@ if TYPE_CHECKING:
     from squill_daemon.mlx_adapters import LoadedAdapter
     from squill_daemon.prefix_cache import LayerCaches
 
+log = logging.getLogger(__name__)
+
 _MOST_SHARE_BYTES = 1 << 30
 _LEAST_CACHE_BYTES = 128 << 20
 _CACHE_TO_MODEL = 2
+_MOST_COMPILED_BYTES = 256 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,8 +82,13 @@ class MlxModel:
         constrainer: Constrainer | None = None,
         cache_bytes: int = 1 << 28,
         kept: PrefixFile | None = None,
+        source: str = "",
+        weights_bytes: int = 0,
     ) -> None:
-        """``kept`` is where the prompt read last outlives the process; None for nowhere."""
+        """``kept`` is where the prompt read last outlives the process; None for nowhere.
+
+        ``source`` is what `open_model` was asked for.
+        """
         self.info = info
         self.prompt_format = prompt_format
         self._model = model
@@ -88,6 +99,9 @@ class MlxModel:
         self._prefixes = PrefixCache(lambda: make_prompt_cache(model), cache_bytes)
         self._batcher = Batcher(model, switch.select)
         self._tuned = False
+        self._compiling: subprocess.Popen[bytes] | None = None
+        self._source = source
+        self._weights_bytes = weights_bytes
         self._kept = kept
         if kept is not None and (prefix := kept.load()):
             self._prefixes.store(prefix.adapter, prefix.tokens, prefix.layers)
@@ -175,11 +189,22 @@ class MlxModel:
     def abandon(self) -> None:
         self._batcher.abandon()
 
-    @property
-    def tuning_is_quick(self) -> bool:
-        return kernels_are_cached()
+    def tune(self) -> bool:
+        """Compile, or have a process of its own do it first where that takes a while."""
+        if self._weights_bytes > _MOST_COMPILED_BYTES and mx.default_device() == mx.cpu:
+            return True  # its passes are so long that what is between them does not matter
+        if not kernels_are_cached():
+            if self._compiling is None:
+                self._compiling = compile_kernels.begin(self._source)
+            if self._compiling.poll() is None:
+                return False
+            if self._compiling.returncode:
+                log.info("kernels were not compiled: exit code %d", self._compiling.returncode)
+                return True
+        self.compile_steps()
+        return True
 
-    def tune(self) -> None:
+    def compile_steps(self) -> None:
         self._tuned = True
         self._batcher.prepare(None)
         for digest in self._adapters.digests:
@@ -214,6 +239,11 @@ class MlxModel:
             adapters_loaded=self._adapters.digests,
         )
 
+    def _stop_compiling(self) -> None:
+        if self._compiling is not None and self._compiling.poll() is None:
+            self._compiling.kill()
+            self._compiling.wait()
+
     def _keep_last_prompt(self) -> None:
         if self._kept is not None and (prefix := self._prefixes.last):
             self._kept.save(prefix)
@@ -221,6 +251,7 @@ class MlxModel:
     def unload(self) -> None:
         """Let go of all arrays; the object is of no use afterwards."""
         self._keep_last_prompt()
+        self._stop_compiling()
         self.abandon()
         self._prefixes.clear()
         self._adapters.drop_all()
@@ -231,6 +262,7 @@ class MlxModel:
     def close(self) -> None:
         """Give back what MLX holds for this thread; without it, ending the thread can abort."""
         self._keep_last_prompt()
+        self._stop_compiling()
         self._prefixes.clear()
         mx.clear_streams()
 
@@ -269,6 +301,7 @@ def open_model(
         constrainer = Constrainer(
             prompt_format, tokenizer, config.get("vocab_size"), literals=literals
         )
+    weights_bytes = _weights_bytes(model)
     switch = AdapterSwitch(model)
     adapters = ResidentAdapters(
         switch, user_registry(), info.digest, prompt_format.id, _share_of_free_memory()
@@ -281,7 +314,9 @@ def open_model(
         switch,
         adapters,
         constrainer=constrainer,
-        cache_bytes=cache_bytes or _cache_budget(model),
+        cache_bytes=cache_bytes or _cache_budget(weights_bytes),
+        source=name,
+        weights_bytes=weights_bytes,
         kept=PrefixFile(kept, info.digest) if kept else None,
     )
     opened.warm_up()
@@ -292,11 +327,15 @@ def _share_of_free_memory() -> int:
     return min(available_bytes() // 8, _MOST_SHARE_BYTES)
 
 
-def _cache_budget(model: Any) -> int:
+def _cache_budget(weights_bytes: int) -> int:
     """In proportion to the model, whose keys and values grow with it."""
+    wanted = max(_CACHE_TO_MODEL * weights_bytes, _LEAST_CACHE_BYTES)
+    return min(wanted, _share_of_free_memory())
+
+
+def _weights_bytes(model: Any) -> int:
     parameters: Any = tree_flatten(model.parameters())
-    weights: int = sum(array.nbytes for _, array in parameters)
-    return min(max(_CACHE_TO_MODEL * weights, _LEAST_CACHE_BYTES), _share_of_free_memory())
+    return sum(array.nbytes for _, array in parameters)
 
 
 def _load(folder: Path, *, on_cpu: bool) -> tuple[Any, Any]:

@@ -40,8 +40,7 @@ log = logging.getLogger(__name__)
 StateName = Literal["loading", "ready", "idle", "model_error", "stopping"]
 
 QUIET_SECONDS = 0.5
-LONG_QUIET_SECONDS = 5.0
-"""A loaded model that nobody asks anything for so long is tuned; longer, if that takes longer."""
+"""A loaded model that nobody asks anything for so long is tuned."""
 
 RETRY_SECONDS = 10.0
 """A model that could not be loaded is not tried again before; requests get its error."""
@@ -250,17 +249,16 @@ class ModelThread:
         """How long to wait for a message before something else is looked after, in seconds."""
         if not self._loaded:
             return None
-        if self._tuned:
-            return self._upkeep.seconds
-        return QUIET_SECONDS if self._engine.tuning_is_quick else LONG_QUIET_SECONDS
+        return self._upkeep.seconds if self._tuned else QUIET_SECONDS
 
     def _tune(self) -> None:
-        self._tuned = True
         try:
-            self._engine.tune()
-            self._post(self._have_tuned)
+            self._tuned = self._engine.tune()
         except Exception:  # answers are slower without it, and no less right
             log.exception("the model could not be tuned")
+            self._tuned = True
+        if self._tuned:
+            self._post(self._have_tuned)
 
     def _receive(self) -> None:
         """Take every message that is there."""

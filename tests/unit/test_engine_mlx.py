@@ -219,3 +219,30 @@ def test_a_folder_that_cannot_be_written_costs_only_the_kept_prompt(folder, blas
     model = kept(folder, blas, place)
     read(model, model.encode(text_of(100)))
     model.unload()
+
+
+def test_kernels_new_to_a_machine_are_compiled_by_a_process_of_its_own(
+    folder, blas, tmp_path, monkeypatch
+):
+    from squill_daemon import compiled
+
+    monkeypatch.setattr(compiled.tempfile, "gettempdir", lambda: str(tmp_path))
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    model = opened(folder, blas)
+    assert not model.tune()
+    assert model._compiling is not None
+    assert model._compiling.wait(100) == 0
+    assert model.tune()
+    prompt = read(model, model.encode(text_of(50)))
+    assert written(model, prompt, Sampling()) == written(opened(folder, blas), prompt, Sampling())
+
+
+def test_the_compiling_process_ends_with_the_model(folder, blas, tmp_path, monkeypatch):
+    from squill_daemon import compiled
+
+    monkeypatch.setattr(compiled.tempfile, "gettempdir", lambda: str(tmp_path))
+    model = opened(folder, blas)
+    assert not model.tune()
+    model.unload()
+    assert model._compiling is not None
+    assert model._compiling.poll() is not None
