@@ -30,6 +30,7 @@ SUMMARIES = {
     "doctor": "look at the whole chain and say what is wrong",
     "logs": "show the log of the model's process",
     "lsp": "run the language server on standard input and output",
+    "pairs": "the example pairs that Squill learns from",
     "pretrain": "train the embedded model from scratch",
     "status": "what the model's process is doing",
 }

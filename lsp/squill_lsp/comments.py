@@ -10,8 +10,7 @@ import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from squill.statements import split_statements
-from squill_lsp.phrasing import (
+from squill.phrasing import (
     has_enough_words,
     is_directive,
     is_file_header,
@@ -20,6 +19,7 @@ from squill_lsp.phrasing import (
     is_title,
     starts_like_sql,
 )
+from squill.statements import split_statements
 from squill_lsp.scanner import Scan, scan
 
 if TYPE_CHECKING:

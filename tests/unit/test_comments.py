@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from squill.phrasing import is_sql
 from squill_lsp.comments import SqlRequest, find_request
-from squill_lsp.phrasing import is_sql
 
 TABLE = "CREATE TABLE students (Name TEXT, Age INT);\n\n"
 

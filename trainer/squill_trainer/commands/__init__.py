@@ -1,0 +1,1 @@
+"""The trainer's subcommands, one module each."""

@@ -1,0 +1,148 @@
+"""How `squill pairs` tells of pairs."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from squill.pairs.pair import Overruled, Pair, Pairs, SetAside
+
+_DIGEST_DIGITS = 12
+_WIDEST_ORIGIN = 40
+
+
+def short(pair: Pair) -> str:
+    """The start of the pair's digest, enough to name it."""
+    return pair.digest[:_DIGEST_DIGITS]
+
+
+def plain(text: str) -> str:
+    """One line without anything that a terminal would obey."""
+    return "".join(c if c.isprintable() else "\ufffd" for c in " ".join(text.split()))
+
+
+def usable_lines(pairs: Pairs) -> Iterator[str]:
+    yield from _table([(short(p), p.origin, p.question) for p in pairs.usable])
+
+
+def unused_lines(pairs: Pairs) -> Iterator[str]:
+    """What is not learned from, with the reason."""
+    rows = [
+        (short(aside.pair) if aside.pair else "-", aside.origin, aside.reason)
+        for aside in pairs.set_aside
+    ]
+    rows += [
+        (
+            short(conflict.pair),
+            conflict.pair.origin,
+            f"A newer pair answers the same question otherwise: {short(conflict.used)} "
+            f"({conflict.used.origin}).",
+        )
+        for conflict in pairs.conflicts
+    ]
+    yield from _table(rows)
+
+
+def _table(rows: list[tuple[str, str, str]]) -> Iterator[str]:
+    width = min(max((len(origin) for _, origin, _ in rows), default=0), _WIDEST_ORIGIN)
+    for digest, origin, text in rows:
+        yield f"{digest:{_DIGEST_DIGITS}}  {plain(origin):{width}}  {plain(text)}"
+
+
+def counts(pairs: Pairs) -> str:
+    """What there is, in one line."""
+    unused = {
+        "set aside": len(pairs.set_aside),
+        "contradicted by a newer one": len(pairs.conflicts),
+        "said twice": len(pairs.duplicates),
+        "forgotten": len(pairs.forgotten),
+    }
+    used = f"{len(pairs.usable)} {'pair' if len(pairs.usable) == 1 else 'pairs'}"
+    line = "; ".join([used, *(f"{count} {what}" for what, count in unused.items() if count)])
+    if pairs.set_aside or pairs.conflicts:
+        line += " (`squill pairs list --set-aside` says why)"
+    return line
+
+
+def as_json(pairs: Pairs) -> str:
+    data = {
+        "pairs": [_pair(pair) for pair in pairs.usable],
+        "set_aside": [_aside(aside) for aside in pairs.set_aside],
+        "conflicts": [_overruled(each) for each in pairs.conflicts],
+        "duplicates": [_overruled(each) for each in pairs.duplicates],
+        "forgotten": [_pair(pair) for pair in pairs.forgotten],
+    }
+    return json.dumps(data, ensure_ascii=False)
+
+
+def _pair(pair: Pair) -> dict[str, Any]:
+    return {
+        "digest": pair.digest,
+        "question": pair.question,
+        "sql": pair.sql,
+        "dialect": pair.dialect,
+        "origin": pair.origin,
+        "kept": pair.kept.isoformat() if pair.kept else None,
+        "own_tables": [table.qualified_name for table in pair.schema.tables]
+        if pair.schema
+        else None,
+    }
+
+
+def _aside(aside: SetAside) -> dict[str, Any]:
+    said = {
+        "digest": aside.pair.digest if aside.pair else None,
+        "question": aside.pair.question if aside.pair else None,
+        "sql": aside.pair.sql if aside.pair else None,
+    }
+    return {"origin": aside.origin, "reason": aside.reason} | said
+
+
+def _overruled(overruled: Overruled) -> dict[str, Any]:
+    return _pair(overruled.pair) | {"used": overruled.used.digest}
+
+
+def details(pair: Pair, pairs: Pairs) -> str:
+    """All about one pair, whether it is used or not."""
+    rows = [
+        ("digest", pair.digest),
+        ("question", pair.question),
+        ("from", pair.origin),
+        ("kept", pair.kept.isoformat(timespec="seconds") if pair.kept else ""),
+        ("dialect", pair.dialect),
+        ("tables", _tables(pair)),
+        *_standing(pair, pairs),
+    ]
+    told = [f"{name:9} {plain(value)}" for name, value in rows if value]
+    return "\n".join([*told, "", *(plain_lines(pair.sql + ";"))])
+
+
+def plain_lines(text: str) -> list[str]:
+    """The text's own lines and indents, without anything that a terminal would obey."""
+    return [
+        "".join(c if c.isprintable() or c == "\t" else "\ufffd" for c in line)
+        for line in text.splitlines()
+    ]
+
+
+def _tables(pair: Pair) -> str:
+    if pair.schema is None:
+        return "the workspace's"
+    return ", ".join(table.qualified_name for table in pair.schema.tables)
+
+
+def _standing(pair: Pair, pairs: Pairs) -> Iterator[tuple[str, str]]:
+    """Why it is not used, and what it is used instead of."""
+    for aside in pairs.set_aside:
+        if aside.pair is not None and aside.pair.digest == pair.digest:
+            yield "set aside", f"{aside.reason} ({aside.origin})"
+    for name, overruled in (("again", pairs.duplicates), ("replaces", pairs.conflicts)):
+        for each in overruled:
+            if each.used.digest == pair.digest:
+                yield name, f"{short(each.pair)} ({each.pair.origin}) {each.pair.sql}"
+            elif each.pair.digest == pair.digest:
+                word = "same as" if name == "again" else "not used"
+                yield word, f"{short(each.used)} ({each.used.origin}) {each.used.sql}"
