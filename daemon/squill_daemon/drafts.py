@@ -14,7 +14,7 @@ from squill_daemon.engine import Candidate, Step
 from squill_daemon.language_model import Sampling
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterable
+    from collections.abc import Callable, Generator
 
     from squill.schema import Schema
     from squill_daemon.engine import Row
@@ -28,7 +28,8 @@ _MOST_AT_ONCE = 8
 class _Draft:
     """What one run of the decoder has come to."""
 
-    def __init__(self, writing: Generator[Written, None, None]) -> None:
+    def __init__(self, writing: Generator[Written, None, None], *, greedy: bool) -> None:
+        self.greedy = greedy
         self.text = ""
         self.logprobs: list[float] = []
         self.complete = False
@@ -40,10 +41,6 @@ class _Draft:
     def waiting(self) -> bool:
         """Whether the model has yet to read what it wrote last."""
         return self.row is not None and bool(self.row.pending)
-
-
-def _rows(drafts: Iterable[_Draft]) -> tuple[Row, ...]:
-    return tuple(d.row for d in drafts if d.row is not None and not d.ended)
 
 
 class Drafts:
@@ -60,10 +57,11 @@ class Drafts:
         max_tokens: int,
     ) -> None:
         """``deadline`` is a `time.monotonic` reading."""
-        self.candidates: list[Candidate] = []
         self.generated = 0
         self.forced = 0
         self.reason = ""
+        self._greedy: Candidate | None = None
+        self._sampled: dict[str, Candidate] = {}
         self._model = model
         self._schema = schema
         self._question = question
@@ -72,6 +70,12 @@ class Drafts:
         self._max_tokens = max_tokens
         self._seed = zlib.crc32(repr(prompt.tokens).encode())
 
+    @property
+    def candidates(self) -> list[Candidate]:
+        """Different valid queries: the greedy one, then the likeliest."""
+        sampled = sorted(self._sampled.values(), key=lambda c: c.logprob, reverse=True)
+        return [self._greedy, *sampled] if self._greedy else sampled
+
     def collect(self, wanted: int) -> Generator[Step, None, None]:
         """Write until ``wanted`` different valid queries are there, or tries or time run out.
 
@@ -79,19 +83,12 @@ class Drafts:
         """
         tries = _TRIES_A_CANDIDATE * wanted
         tried = min(wanted, _MOST_AT_ONCE) - 1
-        samplings = [Sampling(), *(self._sampling(n) for n in range(tried))]
-        greedy, *others = yield from self._wave(samplings)
-        self._judge(greedy)
-        first = len(self.candidates)
-        self._judge_all(others)
+        greedy = [Sampling(), *(self._sampling(n) for n in range(tried))]
+        yield from self._wave(greedy, wanted)
         while len(self.candidates) < wanted and tried < tries and not self._late:
             count = min(tries - tried, _MOST_AT_ONCE)
-            samplings = [self._sampling(n) for n in range(tried, tried + count)]
-            self._judge_all((yield from self._wave(samplings)))
+            yield from self._wave([self._sampling(tried + n) for n in range(count)], wanted)
             tried += count
-        self.candidates[first:] = sorted(
-            self.candidates[first:], key=lambda c: c.logprob, reverse=True
-        )
 
     def _sampling(self, number: int) -> Sampling:
         return Sampling(TEMPERATURE, (self._seed + number) & 0x7FFFFFFF)
@@ -100,31 +97,46 @@ class Drafts:
     def _late(self) -> bool:
         return time.monotonic() > self._deadline
 
-    def _wave(self, samplings: list[Sampling]) -> Generator[Step, None, list[_Draft]]:
+    def _wave(self, samplings: list[Sampling], wanted: int) -> Generator[Step, None, None]:
         drafts = [self._begun(sampling) for sampling in samplings]
-        # What there is no answer without goes before what would only be one more.
-        shown = None if self.candidates else drafts[0]
         try:
             while not self._late and (open_ := [d for d in drafts if not d.ended]):
                 before = self.generated
                 for draft in open_:
                     if not draft.waiting:
                         self._take(draft)
-                yield Step(
-                    "decode",
-                    self._preview(shown) if shown in open_ else None,
-                    rows=_rows(d for d in open_ if d is shown),
-                    others=_rows(d for d in open_ if d is not shown),
-                    tokens=self.generated - before,
-                )
+                        if draft.ended:
+                            self._judge(draft)
+                if self._enough(drafts, wanted):
+                    return
+                yield self._step([d for d in open_ if not d.ended], self.generated - before)
+            for draft in drafts:
+                if not draft.ended:
+                    self._judge(draft)
         finally:
             for draft in drafts:
                 draft.writing.close()
-        return drafts
+
+    def _enough(self, drafts: list[_Draft], wanted: int) -> bool:
+        deciding = any(draft.greedy and not draft.ended for draft in drafts)
+        return not deciding and len(self.candidates) >= wanted
+
+    def _step(self, drafts: list[_Draft], tokens: int) -> Step:
+        """Whoever waits for a first answer goes before those who want another one."""
+        greedy = next((d for d in drafts if d.greedy), None)
+        first = [greedy] if greedy else [] if self.candidates else drafts
+        others = [d for d in drafts if d not in first]
+        shown = greedy or (first[0] if first else None)
+        preview = self._preview(shown.text) if shown else None
+        return Step("decode", preview, rows=_rows(first), others=_rows(others), tokens=tokens)
+
+    def _preview(self, written: str) -> Callable[[], str]:
+        form = self._model.prompt_format
+        return lambda: form.preview(written, self._schema, self._question)
 
     def _begun(self, sampling: Sampling) -> _Draft:
         writing = self._model.write(self._prompt, sampling, self._schema, self._question)
-        return _Draft(writing)
+        return _Draft(writing, greedy=sampling.temperature == 0)
 
     def _take(self, draft: _Draft) -> None:
         """The next token of one draft, and those forced behind it."""
@@ -143,20 +155,10 @@ class Drafts:
         if draft.ended:
             draft.writing.close()  # its row is of no use to the passes of the others
 
-    def _preview(self, draft: _Draft | None) -> Callable[[], str] | None:
-        if draft is None:
-            return None
-        written, form = draft.text, self._model.prompt_format
-        return lambda: form.preview(written, self._schema, self._question)
-
-    def _judge_all(self, drafts: list[_Draft]) -> None:
-        for draft in drafts:
-            self._judge(draft)
-
     def _judge(self, draft: _Draft) -> None:
         """Keep a draft that parses and binds; remember why the first other one does not."""
         problem = self._problem(draft)
-        if problem and not self.reason:
+        if problem and (not self.reason or draft.greedy):
             self.reason = problem
 
     def _problem(self, draft: _Draft) -> str:
@@ -173,8 +175,17 @@ class Drafts:
             return f"What the model wrote does not fit the schema: {bound.problems[0]}"
         if reason := implausible(bound, self._schema):
             return f"What the model wrote makes no sense here: {reason}"
-        sql = respell(bound, self._schema)
-        if all(sql != known.sql for known in self.candidates):
-            mean = sum(draft.logprobs) / len(draft.logprobs)
-            self.candidates.append(Candidate(sql, bound.tables, mean))
+        mean = sum(draft.logprobs) / len(draft.logprobs)
+        self._keep(Candidate(respell(bound, self._schema), bound.tables, mean), draft)
         return ""
+
+    def _keep(self, candidate: Candidate, draft: _Draft) -> None:
+        if draft.greedy:
+            self._greedy = candidate
+            self._sampled.pop(candidate.sql, None)
+        elif self._greedy is None or self._greedy.sql != candidate.sql:
+            self._sampled.setdefault(candidate.sql, candidate)
+
+
+def _rows(drafts: list[_Draft]) -> tuple[Row, ...]:
+    return tuple(draft.row for draft in drafts if draft.row is not None)

@@ -26,7 +26,7 @@ class JobState(Enum):
 
 @dataclass(eq=False, slots=True)
 class Job:
-    """``state`` is written by the model thread only, ``result`` belongs to the event loop.
+    """``state`` and ``generated`` (tokens) are the model thread's, ``result`` is the event loop's.
 
     ``owner`` tells connections apart: a newer version of a document cancels the older requests
     of the same owner only.
@@ -38,6 +38,7 @@ class Job:
     on_text: Callable[[str], None] | None = None
     arrival: float = field(default_factory=time.monotonic)
     state: JobState = JobState.WAITING
+    generated: int = 0
 
     @property
     def interactive(self) -> bool:

@@ -24,7 +24,7 @@ from squill.errors import (
     SchemaError,
     SquillError,
 )
-from squill_daemon.engine import EngineFigures
+from squill_daemon.engine import Answer, EngineFigures
 from squill_daemon.jobs import Cancel, Job, JobState, Stop, Submit, ToModelThread
 from squill_daemon.scheduler import Scheduler
 from squill_daemon.upkeep import Upkeep
@@ -328,12 +328,18 @@ class ModelThread:
 
     def _report(self, job: Job, step: Step) -> None:
         job.state = JobState(step.phase)
-        self.tokens_generated += step.tokens
+        self._count(job, step.tokens)
         if job.on_text is not None and step.text is not None and (text := step.text()):
             self._post(job.on_text, text)
 
+    def _count(self, job: Job, tokens: int) -> None:
+        job.generated += tokens
+        self.tokens_generated += tokens
+
     def _finish(self, job: Job, outcome: Outcome | SquillError) -> None:
         job.state = JobState.FINISHED
+        if isinstance(outcome, Answer):  # its last tokens came with it
+            self._count(job, max(0, outcome.tokens.generated - job.generated))
         self._post(self._settle, job, outcome)
         self._post(self._keep_figures, self._engine.figures())
 

@@ -193,7 +193,7 @@ def test_text_and_phase_come_with_each_step():
     assert (steps[0].phase, len(steps[0].rows)) == ("prefill", 1)
     assert [s.text() for s in steps[1:3]] == ["S", "SE"]
     assert {s.tokens for s in steps[1:]} == {1}
-    assert len(steps) - 1 == answer.tokens.generated == len(AGE) + 1
+    assert len(steps) == answer.tokens.generated == len(AGE) + 1  # the last came with the answer
     assert answer.tokens.cached == 3
 
 
