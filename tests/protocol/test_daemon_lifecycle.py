@@ -16,7 +16,7 @@ from conftest import FAKE_DAEMON, TESTS
 
 from squill.client import DaemonClient, connect_or_start, start_daemon
 from squill.errors import (
-    CancelledError,
+    DaemonStoppingError,
     DaemonUnavailableError,
     SocketPathError,
     SquillError,
@@ -116,7 +116,7 @@ async def test_a_running_request_is_answered_before_the_end(start_daemon, how):
             assert await client.call("shutdown") == {}
         else:
             process.terminate()
-        with pytest.raises(CancelledError, match="stopping"):
+        with pytest.raises(DaemonStoppingError):
             await task
         await client.wait_closed()
     assert await asyncio.to_thread(process.wait, 20) == 0

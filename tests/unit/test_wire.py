@@ -110,6 +110,8 @@ def test_a_frame_that_only_claims_to_be_long_costs_no_memory():
         [0, True, "status", []],
         [0, 1, 2, []],
         [9, 1, "status", []],
+        [True, 1, None, {}],
+        [2.0, "cancel", []],
     ],
 )
 def test_a_frame_that_is_no_message_is_reported_and_wants_a_reply(item):

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
+from functools import cached_property
 from itertools import takewhile
 from typing import TYPE_CHECKING
 
-from squill.prompt.plain import PlainFormat, first_statement, render_tables
+from squill.prompt.control import NO_CONTROL, ControlTokens
+from squill.prompt.plain import PlainFormat, first_statement, one_line, render_tables
 from squill.prompt.terminals import Terminals, spelled
 
 if TYPE_CHECKING:
@@ -13,6 +16,12 @@ if TYPE_CHECKING:
 
     from squill.prompt.base import ChatTemplate, Example
     from squill.schema import Schema
+
+_MARKS = re.compile(r"<\|.{1,40}?\|>|<{1,2}[^<>\s]{1,40}>{1,2}|\[[^\[\]\s]{1,40}\]")
+_COMMON_MARKS = (
+    *("<|system|>", "<|user|>", "<|assistant|>"),
+    *("[INST]", "[/INST]", "<<SYS>>", "<</SYS>>"),
+)
 
 _DIALECT_NAMES = {"tsql": "T-SQL", "sqlite": "SQLite", "postgres": "PostgreSQL", "mysql": "MySQL"}
 
@@ -25,9 +34,16 @@ class ChatFormat:
     adds_special_tokens = False
     stops: tuple[str, ...] = ("\nQ:", "\n```")
 
-    def __init__(self, template: ChatTemplate) -> None:
+    def __init__(self, template: ChatTemplate, control: ControlTokens = NO_CONTROL) -> None:
         self._template = template
+        self._tokens = control
         self._plain = PlainFormat()
+
+    @cached_property
+    def _control(self) -> ControlTokens:
+        """The tokenizer's, and the marks that the template writes as ordinary text."""
+        frame = self._template([{"role": "user", "content": "a"}])
+        return ControlTokens({*self._tokens.texts, *_MARKS.findall(frame), *_COMMON_MARKS})
 
     def fit(self, schema: Schema, question: str) -> Schema:
         """All of it: only the model's window limits this format."""
@@ -41,13 +57,15 @@ class ChatFormat:
     def prompt(self, schema: Schema, question: str, examples: Sequence[Example] = ()) -> str:
         dialect = _DIALECT_NAMES.get(schema.dialect, schema.dialect)
         task = f"Write one {dialect} query. Answer with the query alone.\n"
-        content = task + render_tables(schema) + f"Q: {' '.join(question.split())}\nA:"
+        data = self._control.as_data
+        tables = render_tables(schema, self._control)
+        content = f"{task}{tables}Q: {data(one_line(question))}\nA:"
         messages = [
             message
             for example in examples
             for message in (
-                {"role": "user", "content": f"Q: {example.question}\nA:"},
-                {"role": "assistant", "content": example.sql},
+                {"role": "user", "content": f"Q: {data(example.question)}\nA:"},
+                {"role": "assistant", "content": data(example.sql)},
             )
         ]
         return self._template([*messages, {"role": "user", "content": content}])

@@ -7,13 +7,16 @@ from typing import TYPE_CHECKING, Literal
 
 from squill.errors import ModelUnsupportedError
 from squill.prompt.chat import ChatFormat
+from squill.prompt.control import NO_CONTROL, control_tokens
 from squill.prompt.plain import PlainFormat
 from squill.prompt.slots import SlotsFormat
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from squill.prompt.base import ChatTemplate, PromptFormat
+    from squill.prompt.control import ControlTokens
 
 Literals = Literal["free", "question"]
 
@@ -21,8 +24,12 @@ MANIFEST = "squill.json"
 """In a model folder, names the format that the model was trained with."""
 
 
-def format_by_id(identifier: str, chat_template: ChatTemplate | None = None) -> PromptFormat:
-    """The format of that id.
+def format_by_id(
+    identifier: str,
+    chat_template: ChatTemplate | None = None,
+    control: ControlTokens = NO_CONTROL,
+) -> PromptFormat:
+    """The format of that id. ``control``: what must not become a token where a user wrote it.
 
     Raises:
         ModelUnsupportedError: unknown id, or a chat format without a chat template.
@@ -33,9 +40,9 @@ def format_by_id(identifier: str, chat_template: ChatTemplate | None = None) -> 
                 "The model is marked as a chat model but its tokenizer has no chat template; "
                 'set "prompt_format" in its squill.json to "plain-1".'
             )
-        return ChatFormat(chat_template)
-    formats: dict[str, type[PlainFormat] | type[SlotsFormat]] = {
-        PlainFormat.id: PlainFormat,
+        return ChatFormat(chat_template, control)
+    formats: dict[str, Callable[[], PromptFormat]] = {
+        PlainFormat.id: lambda: PlainFormat(control),
         SlotsFormat.id: SlotsFormat,
     }
     if identifier not in formats:
@@ -49,12 +56,18 @@ def format_by_id(identifier: str, chat_template: ChatTemplate | None = None) -> 
 def format_for_model(folder: Path, chat_template: ChatTemplate | None) -> PromptFormat:
     """The format that the model's manifest names, else chat where there is a template, else plain.
 
+    It knows the control tokens of the tokenizer that lies in the folder.
+
     Raises:
         ModelUnsupportedError: the manifest cannot be read or names an unknown format.
     """
-    if not (folder / MANIFEST).exists():
-        return ChatFormat(chat_template) if chat_template else PlainFormat()
-    return format_by_id(_manifest(folder)["prompt_format"], chat_template)
+    if (folder / MANIFEST).exists():
+        identifier = _manifest(folder)["prompt_format"]
+    else:
+        identifier = ChatFormat.id if chat_template else PlainFormat.id
+    # The slots format leaves out whatever could spell a token, and its tokenizer is a large file.
+    control = NO_CONTROL if identifier == SlotsFormat.id else control_tokens(folder)
+    return format_by_id(identifier, chat_template, control)
 
 
 def literals_for_model(folder: Path) -> Literals:

@@ -8,13 +8,15 @@ import sqlglot
 from sqlglot.errors import SqlglotError
 
 from squill.errors import NoValidAnswerError, SchemaError
+from squill.prompt.control import NO_CONTROL
 from squill.prompt.terminals import Terminals, spelled
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from squill.prompt.base import Example
-    from squill.schema import Column, Schema, Table
+    from squill.prompt.control import ControlTokens
+    from squill.schema import Schema, Table
 
 
 class PlainFormat:
@@ -25,16 +27,23 @@ class PlainFormat:
     adds_special_tokens = True
     stops: tuple[str, ...] = ("\nQ:", "\n\n")
 
+    def __init__(self, control: ControlTokens = NO_CONTROL) -> None:
+        self._control = control
+
     def fit(self, schema: Schema, question: str) -> Schema:
         """All of it: only the model's window limits this format."""
         return schema
 
     def prefix(self, schema: Schema) -> str:
-        return render_tables(schema)
+        return render_tables(schema, self._control)
 
     def prompt(self, schema: Schema, question: str, examples: Sequence[Example] = ()) -> str:
-        shown = "".join(f"Q: {_line(e.question)}\nA: {_line(e.sql)}\n" for e in examples)
-        return f"{render_tables(schema)}{shown}Q: {_line(question)}\nA:"
+        data = self._control.as_data
+        shown = "".join(
+            f"Q: {data(one_line(e.question))}\nA: {data(one_line(e.sql))}\n" for e in examples
+        )
+        tables = render_tables(schema, self._control)
+        return f"{tables}{shown}Q: {data(one_line(question))}\nA:"
 
     def target(self, sql: str, schema: Schema, question: str) -> str:
         """One line, by sqlglot's generator; white space within names and literals stays."""
@@ -58,25 +67,22 @@ class PlainFormat:
         return first_statement(target)
 
 
-def render_tables(schema: Schema) -> str:
-    return "".join(_render_table(table) for table in schema.tables)
+def render_tables(schema: Schema, control: ControlTokens) -> str:
+    return "".join(_render_table(table, control.as_data) for table in schema.tables)
 
 
-def _render_table(table: Table) -> str:
-    columns = ", ".join(_render_column(c) for c in table.columns)
-    lines = [f"table: {_line(table.qualified_name)}", f"columns: {columns}"]
+def _render_table(table: Table, data: Callable[[str], str]) -> str:
+    columns = ", ".join(data(one_line(f"{c.name} {c.type}")) for c in table.columns)
+    lines = [f"table: {data(one_line(table.qualified_name))}", f"columns: {columns}"]
     for key in table.foreign_keys:
         referred = f"({', '.join(key.referenced_columns)})" if key.referenced_columns else ""
-        lines.append(_line(f"foreign key: {', '.join(key.columns)} -> {key.table}{referred}"))
+        relation = one_line(f"{', '.join(key.columns)} -> {key.table}{referred}")
+        lines.append(f"foreign key: {data(relation)}")
     return "".join(f"{line}\n" for line in lines)
 
 
-def _render_column(column: Column) -> str:
-    return _line(f"{column.name} {column.type}")
-
-
-def _line(text: str) -> str:
-    """One line: a name or a question with a line break in it cannot pose as another field."""
+def one_line(text: str) -> str:
+    """A name or a question with a line break in it cannot pose as another field."""
     return " ".join(text.split())
 
 
