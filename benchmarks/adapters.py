@@ -29,9 +29,9 @@ from mlx_lm.utils import dequantize_model, load, load_model  # noqa: E402
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 from squill.adapters import AdapterRegistry  # noqa: E402
+from squill.model_files import content_digest  # noqa: E402
 from squill.paths import EMBEDDED_MODEL  # noqa: E402
 from squill_daemon.mlx_adapters import AdapterSwitch, ResidentAdapters, load_adapter  # noqa: E402
-from squill.model_files import content_digest  # noqa: E402
 from tiny_adapter import make_tiny_adapter  # noqa: E402
 
 if TYPE_CHECKING:

@@ -145,7 +145,7 @@ def _compiled_shim() -> Path | None:
     recipe = source + repr((_FLAGS, platform.machine())).encode()
     name = f"cblas-{hashlib.sha256(recipe).hexdigest()[:16]}.so"
     try:
-        folder = make_private_directory(cache_directory() / "blas")
+        folder = make_private_directory(cache_directory() / "blas", "SQUILL_CACHE_DIR")
         target = folder / name
         if target.exists():
             return target

@@ -274,15 +274,21 @@ async def start_daemon(options: Sequence[str] = ()) -> None:
     Raises:
         DaemonUnavailableError: it could not be started; the message carries its reason.
     """
-    process = await asyncio.create_subprocess_exec(
-        *daemon_command(),
-        "start",
-        "--no-wait",
-        *options,
-        stdin=asyncio.subprocess.DEVNULL,
-        stdout=asyncio.subprocess.DEVNULL,
-        stderr=asyncio.subprocess.PIPE,
-    )
+    try:
+        process = await asyncio.create_subprocess_exec(
+            *daemon_command(),
+            "start",
+            "--no-wait",
+            *options,
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.DEVNULL,
+            stderr=asyncio.subprocess.PIPE,
+        )
+    except OSError as error:
+        raise DaemonUnavailableError(
+            f"The daemon could not be started: {error}. Correct SQUILL_DAEMON_COMMAND, "
+            "or reinstall Squill."
+        ) from error
     try:
         async with asyncio.timeout(START_SECONDS):
             _, errors = await process.communicate()

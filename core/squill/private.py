@@ -12,8 +12,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-def make_private_directory(path: Path) -> Path:
+def make_private_directory(path: Path, variable: str = "SQUILL_RUNTIME_DIR") -> Path:
     """Create ``path`` with mode 0700 where it is missing, then check it.
+
+    ``variable`` of the environment is what a user sets to have it elsewhere.
 
     Raises:
         SocketPathError: it cannot be created, or `check_private_directory` refuses it.
@@ -24,12 +26,12 @@ def make_private_directory(path: Path) -> Path:
     except OSError as error:
         raise SocketPathError(
             f"The directory {path} cannot be created ({error.strerror}). "
-            "Set SQUILL_RUNTIME_DIR to a directory of your own."
+            f"Set {variable} to a directory of your own."
         ) from error
-    return check_private_directory(path)
+    return check_private_directory(path, variable)
 
 
-def check_private_directory(path: Path) -> Path:
+def check_private_directory(path: Path, variable: str = "SQUILL_RUNTIME_DIR") -> Path:
     """The path itself, where nobody but the current user can reach what is in it.
 
     Raises:
@@ -47,5 +49,5 @@ def check_private_directory(path: Path) -> Path:
         return path
     raise SocketPathError(
         f"{path} {trouble}, so Squill does not use it. Remove it, correct it "
-        f"(chmod 700 {path}), or set SQUILL_RUNTIME_DIR to a directory of your own."
+        f"(chmod 700 {path}), or set {variable} to a directory of your own."
     )

@@ -29,7 +29,8 @@ if TYPE_CHECKING:
 CHUNK = 128
 """Prompt tokens read between two looks at the queue, of all texts together."""
 
-_LAST_CHUNK = 16  # logits are computed for these alone
+_MOST_LOGITS = 1 << 18  # computed behind a prompt, of which the last token's alone are wanted
+_LONGEST_LAST_CHUNK = 64
 _MOST_ROWS = 32
 _MOST_BYTES = 1 << 28  # of a batch: above it, moving keys and values costs more than passes save
 
@@ -75,8 +76,11 @@ class DecodingRow:
 class Batcher:
     """Runs the passes of one model. ``select`` puts an adapter in place."""
 
-    def __init__(self, model: Any, select: Callable[[LoadedAdapter | None], None]) -> None:
+    def __init__(
+        self, model: Any, select: Callable[[LoadedAdapter | None], None], vocabulary: int
+    ) -> None:
         self._model = model
+        self._last_chunk = min(max(_MOST_LOGITS // vocabulary, 1), _LONGEST_LAST_CHUNK)
         self._select = select
         self._compiled = CompiledStep(model)
         self._batches: list[_Batch] = []
@@ -152,8 +156,8 @@ class Batcher:
     def _read(self, row: DecodingRow, most: int) -> _Pass:
         """A pass over the next tokens of one row, ``most`` if that many are left."""
         count = len(row.pending)
-        if count > _LAST_CHUNK:
-            count = min(count - _LAST_CHUNK, most)
+        if count > self._last_chunk:
+            count = min(count - self._last_chunk, most)
         tokens, row.pending = row.pending[:count], row.pending[count:]
         if count == 1 and self._compiled.ready(row.adapter, row.layers):
             logits = self._compiled(row.adapter, tokens[0], row.layers).astype(mx.float32)

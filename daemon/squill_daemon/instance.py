@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from squill.paths import RuntimePaths
 
-ENDING_SECONDS = 60.0
+ENDING_SECONDS = 40.0
 """How long a daemon that is ending may hold its lock before a starter gives up."""
 
 _BACKLOG = 128

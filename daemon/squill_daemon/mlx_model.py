@@ -84,10 +84,11 @@ class MlxModel:
         kept: PrefixFile | None = None,
         source: str = "",
         weights_bytes: int = 0,
+        vocabulary: int = 1 << 16,
     ) -> None:
         """``kept`` is where the prompt read last outlives the process; None for nowhere.
 
-        ``source`` is what `open_model` was asked for.
+        ``source`` is what `open_model` was asked for, ``vocabulary`` the number of logits.
         """
         self.info = info
         self.prompt_format = prompt_format
@@ -97,7 +98,7 @@ class MlxModel:
         self._switch = switch
         self._adapters = adapters
         self._prefixes = PrefixCache(lambda: make_prompt_cache(model), cache_bytes)
-        self._batcher = Batcher(model, switch.select)
+        self._batcher = Batcher(model, switch.select, vocabulary)
         self._tuned = False
         self._compiling: subprocess.Popen[bytes] | None = None
         self._source = source
@@ -256,7 +257,7 @@ class MlxModel:
         self._prefixes.clear()
         self._adapters.drop_all()
         self._switch.model = self._model = None
-        self._batcher = Batcher(None, self._switch.select)
+        self._batcher = Batcher(None, self._switch.select, 1)
         release_memory()
 
     def close(self) -> None:

@@ -48,7 +48,7 @@ class PrefixFile:
         }
         aside = self._path.with_name(f".{os.getpid()}.safetensors")
         try:
-            make_private_directory(self._folder)
+            make_private_directory(self._folder, "SQUILL_CACHE_DIR")
             save_prompt_cache(str(aside), prefix.layers, description)
             aside.replace(self._path)
         except (OSError, RuntimeError, ValueError, SocketPathError) as error:

@@ -82,7 +82,7 @@ def _prepare(paths: RuntimePaths, settings: Settings) -> None:
 
 def use_private_temporary(paths: RuntimePaths) -> None:
     """mx.compile loads libraries from TMPDIR: a shared /tmp would be a way in."""
-    os.environ["TMPDIR"] = str(make_private_directory(paths.temporary))
+    os.environ["TMPDIR"] = str(make_private_directory(paths.temporary, "SQUILL_CACHE_DIR"))
 
 
 async def _serve(

@@ -68,11 +68,11 @@ class Scheduler:
         self._admit()
         steps = {job: step for job in list(self._running) if (step := self._resume(job))}
         rows = _rows(list(steps.values()))
+        for job, step in steps.items():  # first: on a CPU, launching is most of the pass
+            self._report_step(job, step)
         try:
             if rows:
                 self._engine.launch(rows)
-            for job, step in steps.items():
-                self._report_step(job, step)
             meanwhile()
             if rows:
                 self._engine.land()

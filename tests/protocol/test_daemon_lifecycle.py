@@ -69,6 +69,13 @@ async def test_a_daemon_that_cannot_start_gives_its_reason(own_folders, monkeypa
         await start_daemon()
 
 
+async def test_a_command_that_is_not_there_is_named(own_folders, monkeypatch):
+    assert own_folders
+    monkeypatch.setenv("SQUILL_DAEMON_COMMAND", "/nowhere/squill-daemon")
+    with pytest.raises(DaemonUnavailableError, match="SQUILL_DAEMON_COMMAND"):
+        await start_daemon()
+
+
 async def test_a_killed_daemon_leaves_nothing_that_stops_the_next(start_daemon):
     first = start_daemon()
     first.kill()

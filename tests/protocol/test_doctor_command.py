@@ -13,11 +13,11 @@ import sys
 import pytest
 
 from squill.adapters import user_registry
+from squill.model_files import content_digest
 from squill.paths import EMBEDDED_MODEL, runtime_paths
 from squill_daemon.doctor.chain import probes
 from squill_daemon.doctor.probes import run_probes
 from squill_daemon.instance import holder
-from squill.model_files import content_digest
 
 COMMAND = [sys.executable, "-m", "squill", "doctor"]
 
