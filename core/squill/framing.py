@@ -7,6 +7,7 @@ many small objects costs far more than its bytes say: past a number of them the 
 
 from __future__ import annotations
 
+from collections.abc import Sized
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -17,7 +18,7 @@ from squill.errors import ProtocolError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-T = TypeVar("T")
+C = TypeVar("C", bound=Sized)
 
 FRAME_LIMIT = 8 * 1024 * 1024
 """Longest frame, in bytes: some 200,000 columns of DDL."""
@@ -25,8 +26,9 @@ FRAME_LIMIT = 8 * 1024 * 1024
 _CHUNK = 64 * 1024
 # The unpacker allocates a list as long as its header says, before any item has come.
 _CONTAINER_LIMIT = 200_000
-# A list takes 56 bytes and a map 64 even where they hold nothing and came as one byte.
-_MOST_CONTAINERS = 250_000
+# Even where they came as one byte, a list or a map takes some 60 and an item up to 40.
+_MOST_OBJECTS = 1_000_000
+_CONTAINER_WEIGHT = 4  # in items
 # Passing over one object takes half a microsecond, during which no other client is read.
 _MOST_PASSED_OVER = 1_000_000
 _PREFIX = 16  # enough for [kind, id, …]: 1 + 1 + 9 bytes
@@ -65,7 +67,7 @@ class Framer:
         self._restart()
 
     def _restart(self) -> None:
-        self._containers = _Containers()
+        self._objects = _ObjectCount()
         self._unpacker = msgpack.Unpacker(
             raw=False,
             unicode_errors="replace",  # an editor's buffer need not be valid UTF-8
@@ -75,12 +77,17 @@ class Framer:
             max_bin_len=2**32 - 1,
             max_array_len=_CONTAINER_LIMIT,
             max_map_len=_CONTAINER_LIMIT,
-            list_hook=self._containers,
-            object_hook=self._containers,
+            list_hook=self._objects,
+            object_hook=self._objects,
         )
         self._frame = bytearray()  # the bytes of the frame that is not complete yet
         self._fed = 0
         self._skipper: _Skipper | None = None
+
+    @property
+    def pending(self) -> int:
+        """Bytes that are held of the frame that is not complete yet."""
+        return len(self._frame)
 
     def feed(self, data: bytes) -> Iterator[Any]:
         """The objects completed by ``data``; an `Oversized` for each one passed over.
@@ -117,7 +124,7 @@ class Framer:
                 return
             except (ValueError, TypeError, msgpack.UnpackException) as error:
                 raise _unreadable(str(error) or type(error).__name__) from error
-            self._containers.count = 0
+            self._objects.count = 0
             size = len(self._frame) - (self._fed - self._unpacker.tell())
             prefix = bytes(self._frame[:_PREFIX])
             del self._frame[:size]
@@ -136,16 +143,16 @@ def _unreadable(reason: str) -> ProtocolError:
     )
 
 
-class _Containers:
-    """Counts the lists and maps of one frame as the unpacker completes them."""
+class _ObjectCount:
+    """Counts what is in the lists and maps of one frame as the unpacker completes them."""
 
     def __init__(self) -> None:
         self.count = 0
 
-    def __call__(self, container: T) -> T:
-        self.count += 1
-        if self.count > _MOST_CONTAINERS:
-            raise ValueError(f"over {_MOST_CONTAINERS} lists and maps in one frame")
+    def __call__(self, container: C) -> C:
+        self.count += _CONTAINER_WEIGHT + len(container)
+        if self.count > _MOST_OBJECTS:
+            raise ValueError(f"over {_MOST_OBJECTS} objects in one frame")
         return container
 
 

@@ -99,6 +99,11 @@ class Decoder:
         self._limit = limit
         self._framer = Framer(limit)
 
+    @property
+    def pending(self) -> int:
+        """Bytes that are held of the message that is not complete yet."""
+        return self._framer.pending
+
     def feed(self, data: bytes) -> Iterator[Message | Unreadable]:
         """The messages completed by ``data``.
 

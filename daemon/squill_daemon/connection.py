@@ -33,6 +33,9 @@ GREETING_SECONDS = 30.0
 MOST_REQUESTS = 256
 """Unanswered requests of one connection; more are read as these are answered."""
 
+MOST_UNFINISHED_BYTES = 64 * 1024 * 1024
+"""Of frames that have not come whole, all connections together: eight of the longest."""
+
 _WHILE_STOPPING = ("status", "cancel", "shutdown")
 
 
@@ -54,17 +57,44 @@ class Methods(Protocol):
         """The client has vanished: stop its work."""
 
 
+class Unfinished:
+    """Counts the bytes of the frames that have not come whole, over all connections."""
+
+    def __init__(self) -> None:
+        self._bytes: dict[Connection, int] = {}
+
+    def hold(self, connection: Connection, size: int) -> None:
+        """
+        Raises:
+            ProtocolError: there is no room for so much of one more frame.
+        """
+        self._bytes[connection] = size
+        if size and sum(self._bytes.values()) > MOST_UNFINISHED_BYTES:
+            raise ProtocolError(
+                f"The daemon holds {MOST_UNFINISHED_BYTES} bytes of unfinished messages already; "
+                "the connection is closed. Send messages whole."
+            )
+
+    def forget(self, connection: Connection) -> None:
+        self._bytes.pop(connection, None)
+
+
 class Connection:
     """Owned by the event loop. ``greeted`` says whether a matching `hello` has come."""
 
     def __init__(
-        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, methods: Methods
+        self,
+        reader: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
+        methods: Methods,
+        unfinished: Unfinished,
     ) -> None:
         self.greeted = False
         self.jobs: dict[int, Job] = {}
         self._reader = reader
         self._writer = writer
         self._methods = methods
+        self._unfinished = unfinished
         self._stopping = False
         self._in_use: set[int] = set()
         self._answering: set[asyncio.Task[None]] = set()
@@ -79,12 +109,14 @@ class Connection:
             while data := await self._reader.read(_READ_BYTES):
                 for message in decoder.feed(data):
                     await self._receive(message)
+                self._unfinished.hold(self, decoder.pending)
         except ProtocolError as error:
             await self._reply(Response.failure(None, error))
         except OSError:
             pass  # the client has gone
         finally:
             expiry.cancel()
+            self._unfinished.forget(self)
             self._methods.gone(self)
             for task in self._answering:
                 task.cancel()

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from squill.errors import DaemonBusyError, SocketPathError
 from squill.wire import Response, pack
 from squill_daemon.acceptor import Acceptor
-from squill_daemon.connection import Connection
+from squill_daemon.connection import Connection, Unfinished
 from squill_daemon.methods import DaemonMethods
 from squill_daemon.model_thread import ModelState, ModelThread
 from squill_daemon.peer import is_same_user
@@ -50,6 +50,7 @@ class Server:
         self._serving: set[asyncio.Task[None]] = set()
         self._refusing: set[asyncio.Task[None]] = set()
         self._connections: set[Connection] = set()
+        self._unfinished = Unfinished()
         upkeep = Upkeep(idle_seconds=60.0 * settings.idle_minutes)
         self._model = ModelThread(engine, self._state_changed, settings.queue_limit, upkeep)
         self._methods = DaemonMethods(self._model, self.stop, self.retire)
@@ -125,7 +126,7 @@ class Server:
         except OSError:
             accepted.close()
             return
-        connection = Connection(reader, writer, self._methods)
+        connection = Connection(reader, writer, self._methods, self._unfinished)
         if self._stopped.is_set():
             connection.refuse_more()
         self._connections.add(connection)
