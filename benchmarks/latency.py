@@ -30,6 +30,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
+import signal
 import sys
 import tempfile
 import time
@@ -63,6 +64,7 @@ CASES = ("warm", "cold", "busy", "vanished", "cancel", "clients", "adapters", "s
 
 def main() -> int:
     options = _parser().parse_args()
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # what was started is ended as well
     with tempfile.TemporaryDirectory(prefix="squill-latency-") as folder:
         use_own_folders(Path(folder))
         report = asyncio.run(_run(options, Path(folder)))

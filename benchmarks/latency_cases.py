@@ -26,6 +26,7 @@ _WARM_SIZES = (1, 2, 3, 4, 5, 6, 8, 10, 12, 15, 18, 20)
 """Tables of schemas that a prompt takes whole; a larger one is cut to each question."""
 _CLIENTS = (1, 4, 16)
 _SHARED_SCHEMAS = 4
+_STAGGER_SECONDS = 0.02
 _MOMENTS = (0.1, 0.6)
 """Seconds into a long request; the server takes up new ones every half second of decoding."""
 
@@ -91,11 +92,12 @@ class Bench:
 
 async def warm_up(bench: Bench) -> None:
     """Kernels compiled, memory taken, connections tried."""
-    for tables in (1, 8, 20, 60):
+    for tables in (1, 8, 20, 60, 3):
         asked = list(itertools.islice(bench.fresh(tables), 3))
         for peer in bench.peers:
             for one in asked:
                 await peer.ask(one, stream=one is asked[-1])
+        await bench.daemon.until_tuned()
 
 
 async def warm_queries(bench: Bench) -> list[Row]:
@@ -213,13 +215,18 @@ async def many_clients(bench: Bench) -> list[Row]:
 async def _closed_loop(
     bench: Bench, peer: Peer, asked: Sequence[Sequence[Asked]]
 ) -> tuple[list[float], float]:
-    """Each client asks its next question as soon as it has its answer."""
+    """Each client asks its next question as soon as it has its answer.
 
-    async def client(mine: Sequence[Asked]) -> list[float]:
+    They begin one after the other: the server queues five connections and has those behind them
+    try again a second later.
+    """
+
+    async def client(number: int, mine: Sequence[Asked]) -> list[float]:
+        await asyncio.sleep(number * _STAGGER_SECONDS)
         return [(await bench.ask(peer, one)).full for one in mine]
 
     began = time.perf_counter()
-    found = await asyncio.gather(*(client(mine) for mine in asked))
+    found = await asyncio.gather(*(client(*each) for each in enumerate(asked)))
     return [each for times in found for each in times], time.perf_counter() - began
 
 

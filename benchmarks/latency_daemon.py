@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 CANDIDATES = 16
 _LONG_BUDGET_MS = 60_000
+_TUNING_SECONDS = 300.0
 _FOLDERS = ("RUNTIME", "STATE", "CACHE", "CONFIG", "DATA")
 
 
@@ -103,6 +104,12 @@ class Daemon:
         if not in_time or not at_cancel["queue"]:
             return None
         return int(now["tokens_generated"] - at_cancel["tokens_generated"])
+
+    async def until_tuned(self) -> None:
+        """Return when the kernels are compiled, which the daemon does once, while nobody asks."""
+        async with asyncio.timeout(_TUNING_SECONDS):
+            while not (await self.status()).get("tuned", True):  # noqa: ASYNC110 (it tells nobody)
+                await asyncio.sleep(0.2)
 
     async def status(self) -> dict[str, Any]:
         found: dict[str, Any] = await self.client.call("status")
