@@ -24,6 +24,7 @@ USAGE_ERROR, TROUBLE = 2, 3
 INTERRUPTED, BROKEN_PIPE = 130, 141  # as shells report SIGINT and SIGPIPE
 
 SUMMARIES = {
+    "adapters": "what was learned: list it, choose, go back",
     "ask": "write SQL for a question",
     "check": "find statements that do not fit the tables",
     "daemon": "run, start, stop and inspect the model's process",
@@ -33,6 +34,7 @@ SUMMARIES = {
     "pairs": "the example pairs that Squill learns from",
     "pretrain": "train the embedded model from scratch",
     "status": "what the model's process is doing",
+    "train": "learn the example pairs of a workspace",
 }
 
 

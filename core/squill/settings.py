@@ -79,6 +79,11 @@ class LearningSettings:
     """Folders of example pairs (``.sql``, ``.jsonl``), relative to the workspace or absolute."""
     max_file_bytes: int = 100_000_000
     """A larger file of examples is set aside whole."""
+    on_battery: bool = False
+    """Whether a training in the background goes on while the machine runs on its battery."""
+    most_load: int = 200
+    """Above this load average, in percent of the cores, a training in the background waits; 0 for
+    never."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

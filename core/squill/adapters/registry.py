@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import shutil
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -18,7 +19,14 @@ from squill.adapters.content import (
     missing,
     to_json,
 )
-from squill.adapters.files import copy_synced, explained, locked, sync_directory, write_synced
+from squill.adapters.files import (
+    copy_synced,
+    explained,
+    locked,
+    replace_file,
+    sync_directory,
+    write_synced,
+)
 from squill.adapters.pointers import Pointer, Pointers, normal_workspace
 from squill.errors import AdapterError
 from squill.paths import data_directory
@@ -84,6 +92,17 @@ class AdapterRegistry:
             if present := self._whole(digest):
                 return _same_base(present, card)
             self._reveal(card)
+            return card
+
+    def annotate(self, digest: str, figures: Mapping[str, float], note: str) -> AdapterCard:
+        """Put what was measured of a published adapter on its card; its content stays.
+
+        Raises:
+            AdapterError: there is no such adapter, or its card is damaged.
+        """
+        with explained("Writing the adapter's card"), self._changing():
+            card = replace(self.card(digest), figures=dict(figures), note=note)
+            replace_file(self.root / card.digest / CARD, to_json(card.to_wire()))
             return card
 
     def cards(self) -> tuple[AdapterCard, ...]:

@@ -1,0 +1,214 @@
+"""What is held out, how a candidate is measured, and when it is promoted."""
+
+from __future__ import annotations
+
+import asyncio
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from squill.adapters import AdapterRegistry, adapter_digest
+from squill.ddl import parse_schema
+from squill.errors import AdapterError, NoValidAnswerError
+from squill_trainer.learning import pacing
+from squill_trainer.learning.evaluation import Score, measure
+from squill_trainer.learning.examples import Example
+from squill_trainer.learning.gate import Measured, judge
+from squill_trainer.learning.general import replayed_examples, watched_examples
+from squill_trainer.learning.pacing import Pacer, runs_on_battery
+from squill_trainer.learning.split import FEWEST, split
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+SCHEMA = parse_schema("CREATE TABLE t (a INT, b INT)", "sqlite").schema
+BASE = Score(50, 50, 40)
+
+
+def measured(right: int, canary: int = 40, loss: float = 1.0, valid: int = 10) -> Measured:
+    return Measured(Score(10, valid, right), Score(50, 50, canary), loss)
+
+
+def test_one_that_answers_more_is_promoted_and_its_figures_kept() -> None:
+    verdict = judge(measured(9), measured(4), BASE)
+    assert verdict.promoted
+    assert verdict.reason == "pairs 4/10 → 9/10, general questions 40/50 → 40/50"
+    assert verdict.figures["pairs_right"] == 9
+    assert verdict.figures["pairs_right_before"] == 4
+
+
+@pytest.mark.parametrize(
+    ("candidate", "said"),
+    [
+        (measured(3), "fewer of the pairs: 4/10 before, 3/10 now"),
+        (measured(9, valid=9), "Fewer answers are valid: 10 before, 9 now"),
+        (measured(9, canary=38), "forgets general questions"),
+        (measured(4), "no better than what is in use"),
+    ],
+)
+def test_a_refusal_says_why(candidate: Measured, said: str) -> None:
+    verdict = judge(candidate, measured(4), BASE)
+    assert not verdict.promoted
+    assert said in verdict.reason
+
+
+def test_small_losses_do_not_add_up_from_adapter_to_adapter() -> None:
+    assert not judge(measured(9, canary=38), measured(4, canary=39), BASE).promoted
+
+
+def test_at_equal_answers_a_clearly_lower_loss_is_better() -> None:
+    assert judge(measured(4, loss=0.5), measured(4), BASE).promoted
+    assert not judge(measured(4, loss=0.99), measured(4), BASE).promoted
+
+
+class Answers:
+    """A daemon that answers from a map; an exception in it is raised."""
+
+    def __init__(self, **answers: Any) -> None:
+        self.answers = answers
+        self.asked: list[Mapping[str, Any]] = []
+
+    async def call(self, method: str, params: Mapping[str, Any] | None = None) -> Any:
+        assert method == "generate"
+        assert params is not None
+        self.asked.append(params)
+        answer = self.answers[params["question"]]
+        if isinstance(answer, Exception):
+            raise answer
+        return {"candidates": [{"sql": answer}] if answer else []}
+
+
+async def test_answers_are_judged_by_form_and_counted() -> None:
+    daemon = Answers(
+        same="select T.a from T", other="SELECT b FROM t", none="", failed=NoValidAnswerError("x")
+    )
+    examples = [Example(name, "SELECT a FROM t", SCHEMA) for name in daemon.answers]
+    assert await measure(daemon, "d" * 64, examples) == Score(asked=4, valid=2, right=1)
+    assert all(params["background"] and params["adapter"] == "d" * 64 for params in daemon.asked)
+
+
+async def test_the_base_model_is_asked_for_by_an_empty_name() -> None:
+    daemon = Answers(q="SELECT a FROM t")
+    await measure(daemon, None, [Example("q", "SELECT a FROM t", SCHEMA)])
+    assert daemon.asked[0]["adapter"] == ""
+
+
+async def test_an_adapter_that_cannot_be_used_is_no_wrong_answer() -> None:
+    with pytest.raises(AdapterError):
+        await measure(
+            Answers(q=AdapterError("foreign")), "d" * 64, [Example("q", "SELECT a FROM t", SCHEMA)]
+        )
+
+
+def pairs(count: int) -> Any:
+    return [
+        SimpleNamespace(digest=f"{i * 2654435761 % 2**32:08x}" + "0" * 56) for i in range(count)
+    ]
+
+
+def test_of_a_few_pairs_none_is_held_out() -> None:
+    assert split(pairs(FEWEST - 1)) == (pairs(FEWEST - 1), [])
+
+
+def test_a_pair_stays_on_its_side_as_others_come() -> None:
+    _, before = split(pairs(60))
+    _, after = split(pairs(200))
+    assert before
+    assert [pair for pair in after if pair in pairs(60)] == before
+
+
+def test_the_canary_s_tables_are_not_the_replay_s() -> None:
+    watched = {table.name for e in watched_examples(60)[::4] for table in e.schema.tables}
+    assert watched
+    own = {(e.question, e.sql) for e in watched_examples(60)}
+    assert own.isdisjoint((e.question, e.sql) for e in replayed_examples(300))
+
+
+def test_general_questions_are_the_same_each_time() -> None:
+    first = watched_examples(10)
+    watched_examples.cache_clear()
+    assert watched_examples(10) == first
+
+
+def test_a_battery_that_is_being_emptied_is_seen(tmp_path: Path) -> None:
+    assert not runs_on_battery(tmp_path)
+    (tmp_path / "BAT0").mkdir()
+    (tmp_path / "BAT0" / "status").write_text("Charging\n")
+    assert not runs_on_battery(tmp_path)
+    (tmp_path / "BAT0" / "status").write_text("Discharging\n")
+    assert runs_on_battery(tmp_path)
+
+
+def published(folder: Path) -> tuple[AdapterRegistry, str]:
+    source = folder / "source"
+    source.mkdir()
+    (source / "adapters.safetensors").write_bytes(b"weights")
+    (source / "adapter_config.json").write_text('{"fine_tune_type": "lora"}')
+    registry = AdapterRegistry(folder / "adapters")
+    card = registry.publish(source, base="b" * 64, prompt_format="slots-1", pairs=["p"])
+    return registry, card.digest
+
+
+def test_figures_go_on_the_card_and_the_content_stays(tmp_path: Path) -> None:
+    registry, digest = published(tmp_path)
+    registry.annotate(digest, {"pairs_right": 3.0}, "better")
+    card = registry.card(digest)
+    assert (card.figures, card.note, card.pairs) == ({"pairs_right": 3.0}, "better", ("p",))
+    assert adapter_digest(registry.folder(digest)) == digest
+
+
+def test_an_adapter_that_is_not_there_gets_no_figures(tmp_path: Path) -> None:
+    registry, _ = published(tmp_path)
+    with pytest.raises(AdapterError, match="There is no adapter"):
+        registry.annotate("f" * 64, {}, "")
+
+
+async def waited(pacer: Pacer) -> bool:
+    """Whether the pacer lets a step through at once."""
+    try:
+        await asyncio.wait_for(pacer.wait(), 0.05)
+    except TimeoutError:
+        return False
+    return True
+
+
+async def test_no_step_is_taken_while_the_daemon_answers(monkeypatch: pytest.MonkeyPatch) -> None:
+    queue = [1]
+    asked = asyncio.Event()
+
+    class Busy:
+        connected = True
+
+        async def call(self, method: str) -> dict[str, int]:
+            assert method == "status"
+            asked.set()
+            return {"queue": queue[0]}
+
+    async def connect(**_: object) -> Busy:
+        return Busy()
+
+    monkeypatch.setattr(pacing.DaemonClient, "connect", connect)
+    monkeypatch.setattr(pacing, "_LOOK_SECONDS", 0.0)
+    pacer = Pacer(on_battery=True, most_load=0, report=print, patient=False)
+    waiting = asyncio.create_task(pacer.wait())
+    await asked.wait()
+    assert not waiting.done()
+    queue[0] = 0
+    await waiting
+
+
+async def test_only_a_patient_training_waits_for_mains_power(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "BAT0").mkdir()
+    (tmp_path / "BAT0" / "status").write_text("Discharging\n")
+    monkeypatch.setattr(pacing, "_SUPPLIES", tmp_path)
+    monkeypatch.setenv("SQUILL_RUNTIME_DIR", str(tmp_path / "no-daemon"))
+    told: list[str] = []
+    patient = Pacer(on_battery=False, most_load=0, report=told.append, patient=True)
+    assert not await waited(patient)
+    assert told == ["waiting for mains power (learning.on_battery)"]
+    assert await waited(Pacer(on_battery=False, most_load=0, report=told.append, patient=False))
+    assert await waited(Pacer(on_battery=True, most_load=0, report=told.append, patient=True))

@@ -1,0 +1,166 @@
+"""Batches, the training loop and its checkpoints, on a tiny model."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import mlx.core as mx
+import pytest
+from mlx_lm.tuner.utils import load_adapters
+
+from squill.ddl import parse_schema
+from squill.prompt.plain import PlainFormat
+from squill_trainer.learning.batches import groups, shared_prefix
+from squill_trainer.learning.checkpoint import Checkpoint
+from squill_trainer.learning.curriculum import Curriculum, Mixture
+from squill_trainer.learning.examples import Encoder, Example, TokenSequence
+from squill_trainer.learning.lora import (
+    LoraSettings,
+    LoraTraining,
+    OptimizerSettings,
+    TrainingDivergedError,
+    load_base,
+)
+from squill_trainer.learning.shared_prefix import total_loss
+from tiny_model import make_tiny_model
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+PREFIX = tuple(range(1, 13))
+SEQUENCES = [
+    TokenSequence((*PREFIX, 20, 21, 22, 30, 31, 0), 15),
+    TokenSequence((*PREFIX, 23, 24, 32, 0), 14),
+]
+SETTINGS = OptimizerSettings(steps=6, rate=1e-2, warmup=2)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_tiny_model(tmp_path_factory.mktemp("models") / "tiny")
+
+
+def training(folder: Path, **changes: Any) -> LoraTraining:
+    model, _ = load_base(folder)
+    return LoraTraining(model, LoraSettings(rank=4, **changes), SETTINGS)
+
+
+def batches(first: int = 0) -> list[list[Any]]:
+    one = groups(SEQUENCES, longest=100, most_tokens=100)
+    other = groups(SEQUENCES[:1], longest=100, most_tokens=100)
+    return [one if step % 2 else other for step in range(first, SETTINGS.steps)]
+
+
+def test_loss_over_a_shared_prefix_is_that_of_the_separate_texts(folder: Path) -> None:
+    model, _ = load_base(folder)
+    together = groups(SEQUENCES, longest=100, most_tokens=100)
+    assert together[0].prefix.size == len(PREFIX)
+    apart = [g for s in SEQUENCES for g in groups([s], longest=100, most_tokens=100)]
+    assert not any(group.prefix.size for group in apart)
+    losses = [sum(total_loss(model, g).item() for g in some) for some in (together, apart)]
+    assert losses[0] == pytest.approx(losses[1], rel=1e-4)
+
+
+def test_loss_counts_the_answer_and_its_end_alone() -> None:
+    (group,) = groups(SEQUENCES[1:], longest=100, most_tokens=100)
+    assert group.labels.reshape(-1)[group.counted].tolist() == [32, 0]
+
+
+def test_a_prompt_that_is_too_long_is_left_out() -> None:
+    assert groups(SEQUENCES, longest=16, most_tokens=100)[0].rows.shape[0] == 1
+
+
+def test_a_group_keeps_to_its_tokens() -> None:
+    assert len(groups(SEQUENCES * 4, longest=100, most_tokens=20)) > 1
+
+
+def test_the_shared_prefix_never_reaches_an_answer() -> None:
+    same = [SEQUENCES[0], SEQUENCES[0]]
+    assert shared_prefix(same) == SEQUENCES[0].answer_start - 1
+
+
+def test_a_new_adapter_changes_no_answer(folder: Path) -> None:
+    model, _ = load_base(folder)
+    batch = batches()[1]
+    before = sum(total_loss(model, group).item() for group in batch)
+    own = training(folder)
+    assert sum(total_loss(own.model, group).item() for group in batch) == pytest.approx(before)
+
+
+def test_training_lowers_the_loss(folder: Path) -> None:
+    own = training(folder)
+    before = own.loss(batches()[1])
+    assert [step.number for step in own.train(batches())] == [1, 2, 3, 4, 5, 6]
+    assert own.loss(batches()[1]) < before
+
+
+def test_a_training_that_was_killed_goes_on_bit_for_bit(folder: Path, tmp_path: Path) -> None:
+    whole = training(folder)
+    list(whole.train(batches()))
+    killed = training(folder)
+    checkpoint = Checkpoint(tmp_path / "kept" / "x.safetensors", {"pairs": ["a"]})
+    steps = killed.train(batches())
+    for _ in range(3):
+        next(steps)
+    checkpoint.save(killed)
+    resumed = training(folder)
+    assert checkpoint.resume(resumed)
+    assert resumed.step == 3
+    list(resumed.train(batches(3)))
+    assert all(mx.array_equal(whole.weights[n], resumed.weights[n]).item() for n in whole.weights)
+
+
+def test_another_training_s_checkpoint_is_not_taken(folder: Path, tmp_path: Path) -> None:
+    own = training(folder)
+    Checkpoint(tmp_path / "x.safetensors", {"pairs": ["a"]}).save(own)
+    assert not Checkpoint(tmp_path / "x.safetensors", {"pairs": ["b"]}).resume(own)
+
+
+def test_a_damaged_checkpoint_is_none(folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "x.safetensors").write_bytes(b"no tensors")
+    assert not Checkpoint(tmp_path / "x.safetensors", {}).resume(training(folder))
+
+
+def test_a_loss_that_is_no_number_ends_the_training(folder: Path) -> None:
+    own = training(folder)
+    weight = own.model.model.norm.weight
+    own.model.model.norm.weight = weight * float("nan")
+    with pytest.raises(TrainingDivergedError, match="lower learning rate"):
+        next(own.train(batches()))
+
+
+def test_the_saved_adapter_is_one_that_mlx_lm_loads(folder: Path, tmp_path: Path) -> None:
+    own = training(folder)
+    list(own.train(batches()))
+    model, _ = load_base(folder)
+    loaded = load_adapters(model, str(own.save_adapter(tmp_path / "adapter")))
+    loaded.eval()
+    loss = sum(total_loss(loaded, group).item() for group in batches()[1])
+    count = sum(group.counted.size for group in batches()[1])
+    assert loss / count == pytest.approx(own.loss(batches()[1]), rel=1e-5)
+
+
+def test_weights_of_another_shape_are_not_started_from(folder: Path) -> None:
+    own = training(folder)
+    assert own.start_from(own.weights)
+    assert not own.start_from({"x.lora_a": mx.zeros((2, 2))})
+
+
+def test_starting_anew_undoes_what_was_taken_over(folder: Path) -> None:
+    own = training(folder)
+    fresh = own.weights
+    own.start_from({name: array + 1 for name, array in fresh.items()})
+    own.start_anew()
+    assert all(mx.array_equal(own.weights[n], fresh[n]).item() for n in fresh)
+
+
+def test_a_step_s_content_depends_on_its_number_alone(folder: Path) -> None:
+    _, tokenizer = load_base(folder)
+    schema = parse_schema("CREATE TABLE t (id INTEGER PRIMARY KEY, name TEXT)", "sqlite").schema
+    example = Example("How many hot ts?", "SELECT COUNT(*) FROM t WHERE name = 'H'", schema)
+    curriculum = Curriculum(
+        [example], Encoder(tokenizer, PlainFormat()), Mixture(own=1, composed=2, replayed=2), 0
+    )
+    third = list(curriculum.batches(0, 3))[2]
+    (alone,) = curriculum.batches(2, 3)
+    assert [g.rows.tolist() for g in third] == [g.rows.tolist() for g in alone]

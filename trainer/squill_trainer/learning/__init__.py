@@ -1,0 +1,1 @@
+"""Retraining: example pairs in, an adapter out that is better than the one in use."""

@@ -1,0 +1,137 @@
+"""What each step of a training reads: the user's pairs, questions composed of them, and a replay.
+
+A step's content depends on the seed and the step's number alone, so a training that was killed goes
+on as if it had not been.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from random import Random
+from typing import TYPE_CHECKING
+
+from squill.errors import SchemaError
+from squill.prompt.pruning import fits
+from squill.prompt.slots.vocabulary import MAX_COLUMNS, MAX_TABLES, MAX_WORDS
+from squill.prompt.words import question_words
+from squill_trainer.learning.batches import groups
+from squill_trainer.learning.composition import compose
+from squill_trainer.learning.examples import Arrangement, Example
+from squill_trainer.learning.general import replayed_examples
+from squill_trainer.learning.terms import house_terms
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from squill.schema import Schema
+    from squill_trainer.learning.batches import Group
+    from squill_trainer.learning.examples import Encoder, TokenSequence
+    from squill_trainer.learning.terms import Term
+
+_REPLAY_POOL = 1200
+_WITHOUT_TERMS = 0.2
+
+
+@dataclass(frozen=True, slots=True)
+class Mixture:
+    """How many examples of each kind a step reads, and how often it arranges the schema anew."""
+
+    own: int = 5
+    composed: int = 11
+    replayed: int = 4
+    rearranged: float = 0.3
+    longest: int = 1024
+    """Longer prompts are left out, in tokens."""
+    most_tokens: int = 4096
+    """In one group: what bounds the memory of a step."""
+
+
+class Curriculum:
+    """Steps over ``examples``, which must not be empty."""
+
+    def __init__(
+        self, examples: Sequence[Example], encoder: Encoder, mixture: Mixture, seed: int
+    ) -> None:
+        self._encoder = encoder
+        self._mixture = mixture
+        self._seed = seed
+        self._by_schema = _by_schema(examples)
+        self._replayed = list(_by_schema(replayed_examples(_REPLAY_POOL)).items())
+        self.terms: dict[Schema, tuple[Term, ...]] = {
+            schema: house_terms(own) for schema, own in self._by_schema.items()
+        }
+
+    def batches(self, first_step: int, steps: int) -> Iterator[list[Group]]:
+        """Those of the steps from ``first_step`` (counted from 0) to ``steps``."""
+        for step in range(first_step, steps):
+            yield self._batch(Random(f"{self._seed}:{step}"))  # noqa: S311 (draws examples)
+
+    def _batch(self, rng: Random) -> list[Group]:
+        schemas, weights = zip(*((s, len(own)) for s, own in self._by_schema.items()), strict=True)
+        schema = rng.choices(schemas, weights)[0]
+        own = self._by_schema[schema]
+        chosen = rng.sample(own, min(self._mixture.own, len(own)))
+        for _ in range(self._mixture.composed):
+            composed = compose(schema, self.terms[schema], rng, _WITHOUT_TERMS)
+            chosen += [composed] if composed else []
+        found = self._groups(schema, chosen, rng)
+        for shared in (True, False):
+            schema, general = self._general(rng, shared=shared)
+            found += self._groups(schema, general, rng)
+        return found
+
+    def _general(self, rng: Random, *, shared: bool) -> tuple[Schema, list[Example]]:
+        """Several questions on one of the schemas, or one on a schema of its own."""
+        fitting = [(s, own) for s, own in self._replayed if (len(own) > 1) is shared]
+        schema, own = rng.choice(fitting)
+        count = max(1, self._mixture.replayed - 1) if shared else 1
+        return schema, rng.sample(own, min(count, len(own)))
+
+    def _groups(self, schema: Schema, examples: Sequence[Example], rng: Random) -> list[Group]:
+        place = self._arranged(schema, rng)
+        sequences = [s for e in examples if (s := self._sequence(e, place)) is not None]
+        limits = self._mixture
+        return groups(sequences, longest=limits.longest, most_tokens=limits.most_tokens)
+
+    def _sequence(self, example: Example, place: Arrangement | None) -> TokenSequence | None:
+        try:
+            if place is None:
+                return self._encoder.encode(example)
+            return self._encoder.encode_arranged(example, place)
+        except SchemaError:
+            return None
+
+    def _arranged(self, schema: Schema, rng: Random) -> Arrangement | None:
+        """Another arrangement of the whole schema, or None: as it is served."""
+        whole = fits(schema, max_tables=MAX_TABLES, max_columns=MAX_COLUMNS)
+        if not self._encoder.is_numbered or not whole:
+            return None
+        if rng.random() >= self._mixture.rearranged:
+            return None
+        return arrange(schema, rng)
+
+
+def arrange(schema: Schema, rng: Random) -> Arrangement:
+    """Tables and columns in another order, and now and then numbered from elsewhere."""
+    tables = list(schema.tables)
+    rng.shuffle(tables)
+    if rng.random() < 0.5:
+        tables = [replace(t, columns=tuple(rng.sample(t.columns, len(t.columns)))) for t in tables]
+    place = Arrangement(replace(schema, tables=tuple(tables)))
+    if rng.random() >= 0.2:
+        return place
+    columns = sum(len(table.columns) for table in tables)
+    return replace(
+        place,
+        first_table=rng.randint(1, MAX_TABLES + 1 - len(tables)),
+        first_column=rng.randint(1, MAX_COLUMNS + 1 - columns),
+        first_word=rng.randint(1, MAX_WORDS // 2),
+    )
+
+
+def _by_schema(examples: Sequence[Example]) -> dict[Schema, list[Example]]:
+    found: dict[Schema, list[Example]] = {}
+    for example in examples:
+        if len(question_words(example.question)) <= MAX_WORDS // 2:
+            found.setdefault(example.schema, []).append(example)
+    return found

@@ -1,0 +1,85 @@
+"""Whether a candidate may take the place of the adapter in use."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from squill_trainer.learning.evaluation import Score
+
+_CANARY_NOISE = 0.02
+"""So much of the general questions may go wrong before it counts as forgetting."""
+_BETTER_LOSS = 0.95
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """One adapter's figures. ``loss`` is of the pairs' SQL, in nats a token."""
+
+    pairs: Score
+    canary: Score
+    loss: float
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """``reason`` is one sentence for the user: why it was promoted, or why not."""
+
+    promoted: bool
+    reason: str
+    figures: dict[str, float]
+
+
+def judge(candidate: Measured, current: Measured, base_canary: Score) -> Verdict:
+    """Promoted only if no worse on the pairs and in general, and better on one of them.
+
+    General skill is compared with the adapter in use and with the base model, so that small losses
+    do not add up from one adapter to the next.
+    """
+    figures = {
+        "pairs_right": float(candidate.pairs.right),
+        "pairs_asked": float(candidate.pairs.asked),
+        "pairs_valid": float(candidate.pairs.valid),
+        "pairs_right_before": float(current.pairs.right),
+        "canary_right": float(candidate.canary.right),
+        "canary_asked": float(candidate.canary.asked),
+        "canary_right_before": float(current.canary.right),
+        "canary_right_base": float(base_canary.right),
+        "loss": candidate.loss,
+        "loss_before": current.loss,
+    }
+    reason = _objection(candidate, current, base_canary)
+    return Verdict(not reason, reason or _gain(candidate, current), figures)
+
+
+def _objection(candidate: Measured, current: Measured, base_canary: Score) -> str:
+    before, after = current.pairs, candidate.pairs
+    if after.right < before.right:
+        return f"It answers fewer of the pairs: {before} before, {after} now."
+    if after.valid < before.valid:
+        return f"Fewer answers are valid: {before.valid} before, {after.valid} now."
+    general = max(current.canary.share, base_canary.share)
+    if candidate.canary.share < general - _CANARY_NOISE - 1e-9:
+        return (
+            f"It forgets general questions: {current.canary} before, {base_canary} without any "
+            f"adapter, {candidate.canary} now."
+        )
+    if _is_better(candidate, current):
+        return ""
+    return f"It is no better than what is in use: {before} pairs before, {after} now."
+
+
+def _is_better(candidate: Measured, current: Measured) -> bool:
+    return (
+        candidate.pairs.right > current.pairs.right
+        or candidate.canary.right > current.canary.right
+        or candidate.loss < _BETTER_LOSS * current.loss
+    )
+
+
+def _gain(candidate: Measured, current: Measured) -> str:
+    return (
+        f"pairs {current.pairs} → {candidate.pairs}, "
+        f"general questions {current.canary} → {candidate.canary}"
+    )

@@ -1,0 +1,53 @@
+"""The settings that were found by measuring, for the embedded model and for others."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from squill_trainer.learning.curriculum import Mixture
+from squill_trainer.learning.lora import LoraSettings, OptimizerSettings
+
+_LINEAR = (
+    *(f"self_attn.{name}_proj" for name in "qkvo"),
+    *(f"mlp.{name}_proj" for name in ("gate", "up", "down")),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """How one model is retrained. A few pairs need fewer steps than many."""
+
+    lora: LoraSettings
+    rate: float
+    steps: int
+    steps_a_pair: int
+    most_steps: int
+    mixture: Mixture = field(default_factory=Mixture)
+    seed: int = 0
+
+    def optimizer(self, pairs: int, *, warm: bool) -> OptimizerSettings:
+        """``warm``: from an adapter that knows most of the pairs already."""
+        steps = min(self.most_steps, self.steps + self.steps_a_pair * pairs)
+        return OptimizerSettings(steps // 2 if warm else steps, self.rate / (2 if warm else 1))
+
+
+EMBEDDED = Recipe(
+    LoraSettings(rank=16, scale=2.0, keys=(*_LINEAR, "model.embed_tokens")),
+    rate=4e-3,
+    steps=60,
+    steps_a_pair=8,
+    most_steps=300,
+)
+OTHER = Recipe(
+    LoraSettings(rank=8, scale=20.0, num_layers=16),
+    rate=1e-4,
+    steps=60,
+    steps_a_pair=8,
+    most_steps=300,
+    mixture=Mixture(own=2, composed=2, replayed=1),
+)
+
+
+def recipe_for(prompt_format: str) -> Recipe:
+    """By the format of the model's prompts: the embedded model alone is known by measurement."""
+    return EMBEDDED if prompt_format == "slots-1" else OTHER

@@ -1,0 +1,271 @@
+"""One retraining of one workspace: pairs → training → publication → gate → activation."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import tempfile
+import time
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import mlx.core as mx
+
+from squill.adapters import WEIGHTS, user_registry
+from squill.client import connect_or_start
+from squill.errors import AdapterError, ModelError, SchemaError
+from squill.model_files import EMBEDDED_NAME, canonical_model, content_digest, model_folder
+from squill.pairs.store import PairStore
+from squill.paths import state_directory
+from squill.prompt import format_for_model
+from squill_trainer.learning.batches import groups
+from squill_trainer.learning.checkpoint import Checkpoint
+from squill_trainer.learning.curriculum import Curriculum
+from squill_trainer.learning.evaluation import measure
+from squill_trainer.learning.examples import Encoder, Example
+from squill_trainer.learning.gate import Measured, Verdict, judge
+from squill_trainer.learning.general import watched_examples
+from squill_trainer.learning.lora import LoraTraining, load_base
+from squill_trainer.learning.recipe import recipe_for
+from squill_trainer.learning.split import split
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from squill.adapters import AdapterCard
+    from squill.pairs import Pair, Pairs
+    from squill.settings import Settings
+    from squill_trainer.learning.evaluation import Asks, Score
+    from squill_trainer.learning.lora import Step
+    from squill_trainer.learning.pacing import Pacer
+    from squill_trainer.learning.recipe import Recipe
+
+_CANARY = 60
+_CHECKPOINT_SECONDS = 15.0
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a run came to. ``digest`` is the candidate's, None where nothing was trained."""
+
+    promoted: bool
+    reason: str
+    digest: str | None = None
+    pairs: int = 0
+    before: str = ""
+    after: str = ""
+    seconds: float = 0.0
+    losses: tuple[float, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """Where progress goes: sentences, and each step of how many."""
+
+    say: Callable[[str], None]
+    step: Callable[[Step, int], None]
+
+
+class Retraining:
+    """One run for ``workspace``. Everything but `run` is its business alone."""
+
+    def __init__(self, workspace: Path, settings: Settings, pacer: Pacer, report: Report) -> None:
+        self._workspace = Path(os.path.normpath(workspace.absolute()))
+        self._settings = settings
+        self._pacer = pacer
+        self._report = report
+        self._registry = user_registry()
+        self._losses: list[float] = []
+
+    async def run(self) -> Outcome:
+        """
+        Raises:
+            SquillError: the model cannot be loaded or trained, or the daemon cannot be reached.
+        """
+        began = time.monotonic()
+        pairs = PairStore(self._workspace, self._settings).load()
+        self._base = content_digest(model_folder(self._settings.model))
+        self._current = self._card_in_use()
+        if reason := self._needless(pairs.usable):
+            return Outcome(promoted=False, reason=reason, pairs=len(pairs.usable))
+        model = self._settings.model
+        options = ("--model", canonical_model(model, Path.cwd())) if model else ()
+        async with await connect_or_start(options=options, name="squill train") as daemon:
+            await self._check_served(daemon)
+            outcome = await self._improve(pairs, daemon)
+        return replace(outcome, seconds=time.monotonic() - began, losses=tuple(self._losses))
+
+    def _card_in_use(self) -> AdapterCard | None:
+        """That of the adapter in use, where it is one of this model's."""
+        digest = self._registry.active(str(self._workspace))
+        if digest is None:
+            return None
+        try:
+            card = self._registry.card(digest)
+        except AdapterError as error:
+            self._report.say(error.message)
+            return None
+        return card if card.base == self._base else None
+
+    def _needless(self, pairs: Sequence[Pair]) -> str:
+        if not pairs:
+            return "There are no example pairs to learn from. Add some with `squill pairs add`."
+        known = set(self._current.pairs) if self._current else set()
+        if known == {pair.digest for pair in pairs}:
+            return f"Nothing is new: the adapter in use has learned all {len(pairs)} pairs."
+        return ""
+
+    async def _check_served(self, daemon: Asks) -> None:
+        served = (await daemon.call("status"))["model"]
+        wanted = self._settings.model or EMBEDDED_NAME
+        if served not in (wanted, canonical_model(wanted, Path.cwd())):
+            raise ModelError(
+                f"The daemon serves {served} and the pairs are for {wanted}. "
+                "Run `squill daemon restart`, then train again."
+            )
+
+    async def _improve(self, pairs: Pairs, daemon: Asks) -> Outcome:
+        learned, held_out = split(pairs.usable)
+        asked = [_example(pair, pairs) for pair in held_out or learned]
+        watched = watched_examples(_CANARY)
+        current = self._current.digest if self._current else None
+        self._report.say(f"measuring what is in use ({current[:12] if current else 'no adapter'})")
+        before = await measure(daemon, current, asked)
+        general_before = await measure(daemon, current, watched)
+        general_base = await measure(daemon, None, watched) if current else general_before
+        added_only = self._current is not None and set(self._current.pairs) <= {
+            pair.digest for pair in pairs.usable
+        }
+        attempts = (True, False) if added_only else (False,)
+        for warm in attempts:
+            trained = await self._train(pairs, learned, asked, warm=warm)
+            self._report.say("measuring the candidate")
+            after = await measure(daemon, trained.card.digest, asked)
+            general = await measure(daemon, trained.card.digest, watched)
+            verdict = judge(
+                Measured(after, general, trained.loss),
+                Measured(before, general_before, trained.loss_before),
+                general_base,
+            )
+            self._registry.annotate(trained.card.digest, verdict.figures, verdict.reason)
+            if verdict.promoted:
+                await self._activate(daemon, trained.card.digest)
+            if verdict.promoted or warm is attempts[-1]:
+                return _outcome(verdict, trained.card.digest, len(pairs.usable), before, after)
+            self._report.say(f"{verdict.reason} Training once more, from the beginning.")
+        raise AssertionError("the last attempt returns")
+
+    async def _activate(self, daemon: Asks, digest: str) -> None:
+        params = {"digest": digest, "workspace": str(self._workspace)}
+        await daemon.call("adapters/activate", params)
+
+    async def _train(
+        self, pairs: Pairs, learned: Sequence[Pair], asked: Sequence[Example], *, warm: bool
+    ) -> _Trained:
+        folder = model_folder(self._settings.model)
+        model, tokenizer = load_base(folder)
+        encoder = Encoder(tokenizer, format_for_model(folder, chat_template(tokenizer)))
+        recipe = recipe_for(encoder.prompt_format.id)
+        examples = _expressible([_example(pair, pairs) for pair in learned], encoder)
+        if not examples:
+            raise ModelError("None of the pairs can be written in the form that the model reads.")
+        training = LoraTraining(
+            model, recipe.lora, recipe.optimizer(len(examples), warm=warm), seed=recipe.seed
+        )
+        judged = groups(
+            [encoder.encode(e) for e in _expressible(asked, encoder)],
+            longest=recipe.mixture.longest,
+            most_tokens=recipe.mixture.most_tokens,
+        )
+        loss_before = training.loss(judged)
+        if self._current and self._take_over(training, self._current.digest):
+            loss_before = training.loss(judged)
+        if not warm:
+            training.start_anew()
+        checkpoint = self._checkpoint(learned, recipe, warm=warm)
+        curriculum = Curriculum(examples, encoder, recipe.mixture, recipe.seed)
+        await self._steps(training, curriculum, checkpoint)
+        loss = training.loss(judged)
+        with tempfile.TemporaryDirectory(prefix="squill-adapter-") as place:
+            card = self._registry.publish(
+                training.save_adapter(Path(place)),
+                base=self._base,
+                prompt_format=encoder.prompt_format.id,
+                parent=self._current.digest if self._current and warm else None,
+                pairs=[pair.digest for pair in pairs.usable],
+            )
+        checkpoint.clear()
+        return _Trained(card, loss, loss_before)
+
+    def _take_over(self, training: LoraTraining, digest: str) -> bool:
+        weights: Any = mx.load(str(self._registry.folder(digest) / WEIGHTS))
+        return training.start_from(weights)
+
+    def _checkpoint(self, learned: Sequence[Pair], recipe: Recipe, *, warm: bool) -> Checkpoint:
+        name = hashlib.sha256(os.fsencode(self._workspace)).hexdigest()[:32]
+        subject = {
+            "base": self._base,
+            "pairs": [pair.digest for pair in learned],
+            "schemas": sorted({pair.definitions for pair in learned}),
+            "parent": self._current.digest if self._current and warm else "",
+            "seed": recipe.seed,
+        }
+        return Checkpoint(state_directory() / "training" / f"{name}.safetensors", subject)
+
+    async def _steps(
+        self, training: LoraTraining, curriculum: Curriculum, checkpoint: Checkpoint
+    ) -> None:
+        if checkpoint.resume(training):
+            self._report.say(f"going on from step {training.step}")
+        saved = time.monotonic()
+        steps = training.steps
+        for step in training.train(curriculum.batches(training.step, steps)):
+            self._losses.append(step.loss)
+            self._report.step(step, steps)
+            if time.monotonic() - saved > _CHECKPOINT_SECONDS:
+                checkpoint.save(training)
+                saved = time.monotonic()
+            await self._pacer.wait()
+
+
+@dataclass(frozen=True, slots=True)
+class _Trained:
+    card: AdapterCard
+    loss: float
+    loss_before: float
+
+
+def _example(pair: Pair, pairs: Pairs) -> Example:
+    schema = pairs.schema_of(pair)
+    return Example(pair.question, pair.sql, replace(schema, dialect=pair.dialect))
+
+
+def _expressible(examples: Sequence[Example], encoder: Encoder) -> list[Example]:
+    """Those whose answers the model's form can say: the embedded model writes queries only."""
+    found = []
+    for example in examples:
+        try:
+            encoder.encode(example)
+        except SchemaError:
+            continue
+        found.append(example)
+    return found
+
+
+def _outcome(verdict: Verdict, digest: str, pairs: int, before: Score, after: Score) -> Outcome:
+    return Outcome(verdict.promoted, verdict.reason, digest, pairs, str(before), str(after))
+
+
+def chat_template(tokenizer: Any) -> Any:
+    """The tokenizer's own, as prompt formats take it; None where it has none."""
+    if not tokenizer.has_chat_template:
+        return None
+
+    def render(messages: list[dict[str, str]]) -> str:
+        text: str = tokenizer.apply_chat_template(
+            messages, tokenize=False, add_generation_prompt=True, enable_thinking=False
+        )
+        return text
+
+    return render
