@@ -12,6 +12,7 @@
     │   ├── ModelNotFoundError
     │   ├── ModelUnsupportedError
     │   ├── ModelTooLargeError
+    │   ├── TrainingDivergedError  the loss of a training was no longer a number
     │   └── AdapterError      an adapter is foreign, damaged or not there
     ├── CancelledError        the work was cancelled by its client or by a newer request
     ├── DaemonError           the daemon cannot be reached or started
@@ -85,6 +86,10 @@ class ModelUnsupportedError(ModelError):
 
 class ModelTooLargeError(ModelError):
     code = "model_too_large"
+
+
+class TrainingDivergedError(ModelError):
+    code = "training_diverged"
 
 
 class AdapterError(ModelError):

@@ -9,6 +9,7 @@ import pytest
 from mlx_lm.tuner.utils import load_adapters
 
 from squill.ddl import parse_schema
+from squill.errors import TrainingDivergedError
 from squill.prompt.plain import PlainFormat
 from squill_trainer.learning.batches import groups, shared_prefix
 from squill_trainer.learning.checkpoint import Checkpoint
@@ -18,7 +19,6 @@ from squill_trainer.learning.lora import (
     LoraSettings,
     LoraTraining,
     OptimizerSettings,
-    TrainingDivergedError,
     load_base,
 )
 from squill_trainer.learning.shared_prefix import total_loss

@@ -18,7 +18,7 @@ from mlx_lm.tuner.utils import linear_to_lora_layers
 from mlx_lm.utils import dequantize_model, load_model, load_tokenizer
 
 from squill.adapters import CONFIG, WEIGHTS
-from squill.errors import ModelError
+from squill.errors import TrainingDivergedError
 from squill.model_files import check_files, unsupported
 from squill_trainer.learning.shared_prefix import total_loss
 
@@ -27,10 +27,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from squill_trainer.learning.batches import Group
-
-
-class TrainingDivergedError(ModelError):
-    """The loss was no longer a number."""
 
 
 @dataclass(frozen=True, slots=True)
