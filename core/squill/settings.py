@@ -79,6 +79,8 @@ class LearningSettings:
     """Folders of example pairs (``.sql``, ``.jsonl``), relative to the workspace or absolute."""
     max_file_bytes: int = 100_000_000
     """A larger file of examples is set aside whole."""
+    keep_accepted: bool = True
+    """Whether accepted suggestions become pairs when their file is saved, as they stand then."""
     on_battery: bool = False
     """Whether a training in the background goes on while the machine runs on its battery."""
     most_load: int = 200

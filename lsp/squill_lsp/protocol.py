@@ -7,7 +7,7 @@ its replies. This is the one place that knows better.
 from __future__ import annotations
 
 import logging
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from lsprotocol import types
 from pygls.exceptions import (
@@ -22,6 +22,9 @@ from pygls.protocol import LanguageServerProtocol
 
 from squill_lsp.text_documents import LspWorkspace
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 logger = logging.getLogger(__name__)
 
 _INTERNAL_ERROR = "Squill's language server failed on this request; its log on stderr says why."
@@ -32,9 +35,11 @@ class SquillProtocol(LanguageServerProtocol):
 
     exit_code = 0
 
-    def use_own_documents(self) -> None:
+    def use_own_documents(self, on_change: Callable[[str, str, str], None]) -> None:
         """To be called on `initialize`, before there are documents."""
-        self._workspace = LspWorkspace.in_place_of(self.workspace)
+        workspace = LspWorkspace.in_place_of(self.workspace)
+        workspace.on_change = on_change
+        self._workspace = workspace
 
     def structure_message(self, data: dict[str, Any]) -> Any:
         """Nothing yet: called for every object within a message, before the message is known."""

@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 
     from pygls.workspace import TextDocument
 
+    from squill_lsp.acceptances import Acceptances
+    from squill_lsp.examples import ExamplePairs
     from squill_lsp.status import State
     from squill_lsp.suggestions import Suggester
 
@@ -58,7 +60,10 @@ class SquillServer(LanguageServer):
         self.status = StatusReporter(self._tell_status)
         self._progress = LoadingProgress(self.spawn)
         self._suggester: Suggester | None = None
+        self._acceptances: Acceptances | None = None
+        self._examples: ExamplePairs | None = None
         self._background: set[asyncio.Task[None]] = set()
+        self._must_end: set[asyncio.Task[None]] = set()
 
     def start_io(self, stdin: BinaryIO | None = None, stdout: BinaryIO | None = None) -> None:
         """Without streams, over the process's own; Python's stdout stays open behind it."""
@@ -81,14 +86,39 @@ class SquillServer(LanguageServer):
             )
         return self._suggester
 
-    def spawn(self, work: Coroutine[Any, Any, None]) -> None:
-        """Run ``work`` beside the messages; it ends with the server."""
+    @property
+    def acceptances(self) -> Acceptances:
+        """Made on first use, as `suggester`."""
+        if self._acceptances is None:
+            self._acceptances = importlib.import_module("squill_lsp.acceptances").Acceptances()
+        return self._acceptances
+
+    @property
+    def examples(self) -> ExamplePairs:
+        """Made on first use, as `suggester`."""
+        if self._examples is None:
+            module = importlib.import_module("squill_lsp.examples")
+            self._examples = module.ExamplePairs(lambda: self.settings)
+        return self._examples
+
+    def document_changed(self, uri: str, before: str, after: str) -> None:
+        """One change of an open document; to be called between two texts that follow each other."""
+        if self._acceptances is not None:
+            self._acceptances.edited(uri, before, after)
+
+    def document_closed(self, uri: str) -> None:
+        if self._acceptances is not None:
+            self._acceptances.closed(uri)
+
+    def spawn(self, work: Coroutine[Any, Any, None], *, must_end: bool = False) -> None:
+        """Run ``work`` beside the messages; it ends with the server, which waits where it must."""
         task = asyncio.create_task(work)
-        self._background.add(task)
+        (self._must_end if must_end else self._background).add(task)
         task.add_done_callback(self._finished)
 
     def _finished(self, task: asyncio.Task[None]) -> None:
         self._background.discard(task)
+        self._must_end.discard(task)
         if not task.cancelled() and (error := task.exception()):
             logger.error("background work failed", exc_info=error)
 
@@ -156,4 +186,5 @@ class SquillServer(LanguageServer):
     async def close(self) -> None:
         for task in self._background:
             task.cancel()
+        await asyncio.gather(*self._must_end, return_exceptions=True)
         await self.link.close()

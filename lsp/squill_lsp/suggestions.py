@@ -98,11 +98,12 @@ class Suggester:
         answer = await self.answer(document, request, pause=pause)
         return insertion(request, answer.statements[0], answer.style) if answer else None
 
-    async def text_below(self, document: Buffer, request: SqlRequest, n: int = 1) -> str | None:
+    async def text_below(
+        self, document: Buffer, request: SqlRequest, n: int = 1
+    ) -> Insertion | None:
         """What to insert at the end of a comment: a statement, ``n - 1`` others as comments."""
         answer = await self.answer(document, request, n)
-        placed = alternatives(request, answer.statements, answer.style) if answer else None
-        return placed.text if placed else None
+        return alternatives(request, answer.statements, answer.style) if answer else None
 
     async def answer(
         self, document: Buffer, request: SqlRequest, n: int = 1, pause: float = 0.0
@@ -209,6 +210,10 @@ class Suggester:
             return self._adapters.active(workspace)
         except AdapterError:
             return None
+
+    async def schema(self, document: Buffer) -> Schema:
+        """The tables that questions in ``document`` are about, in its dialect."""
+        return (await self._parsed(document)).schema
 
     async def _parsed(self, document: Buffer) -> ParsedSchema:
         files = await self._files.texts(self._settings().workspace)

@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING
 from pygls.workspace import TextDocument, Workspace
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
+
+    from lsprotocol import types
 
 
 def split_lines(text: str) -> list[str]:
@@ -27,6 +29,20 @@ class LspTextDocument(TextDocument):
 
 
 class LspWorkspace(Workspace):
+    """``on_change`` gets a document's uri, and its text before and after each single change."""
+
+    on_change: Callable[[str, str, str], None] | None = None
+
+    def update_text_document(
+        self,
+        text_doc: types.VersionedTextDocumentIdentifier,
+        change: types.TextDocumentContentChangeEvent,
+    ) -> None:
+        before = self.get_text_document(text_doc.uri).source
+        super().update_text_document(text_doc, change)
+        if self.on_change:
+            self.on_change(text_doc.uri, before, self.get_text_document(text_doc.uri).source)
+
     @classmethod
     def in_place_of(cls, other: Workspace) -> LspWorkspace:
         """A workspace without documents, otherwise as ``other``."""

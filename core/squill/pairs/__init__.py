@@ -3,7 +3,7 @@
 `keep` writes one, and is light to import; `squill.pairs.store.PairStore` reads them all.
 """
 
-from squill.pairs.accepted import keep
+from squill.pairs.accepted import keep, withdraw
 from squill.pairs.pair import ACCEPTED, Overruled, Pair, Pairs, SetAside
 
-__all__ = ["ACCEPTED", "Overruled", "Pair", "Pairs", "SetAside", "keep"]
+__all__ = ["ACCEPTED", "Overruled", "Pair", "Pairs", "SetAside", "keep", "withdraw"]

@@ -31,11 +31,16 @@ _NEVER_ANSWERS = frozenset(_DEFINING.split())
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A question, the statement below it, and the line (from 1) where its comment starts."""
+    """A question, the statement below it, and the line (from 1) where its comment starts.
+
+    ``start`` is the comment's and ``end`` the statement's, in characters.
+    """
 
     question: str
     sql: str
     line: int
+    start: int
+    end: int
 
 
 @dataclass(slots=True)
@@ -57,8 +62,18 @@ def asked_statements(text: str, dialect: str = "") -> Iterator[Asked]:
         if comment is not None and statement.head not in _NEVER_ANSWERS:
             question = _question(comment.lines, dialect, at_top=end == 0)
             if question:
-                yield Asked(question, statement.text, bisect_right(line_starts, comment.start))
+                line = bisect_right(line_starts, comment.start)
+                yield Asked(question, statement.text, line, comment.start, statement.end)
         end = statement.end
+
+
+def asked_at(text: str, offset: int, dialect: str = "") -> Asked | None:
+    """The one whose comment or statement lies at ``offset``, the statement's line included."""
+    for asked in asked_statements(text, dialect):
+        line_end = text.find("\n", asked.end)
+        if asked.start <= offset <= (line_end if line_end >= 0 else len(text)):
+            return asked
+    return None
 
 
 def _comment_above(text: str, start: int, stop: int) -> _Comment | None:

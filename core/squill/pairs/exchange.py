@@ -24,4 +24,11 @@ def pair_line(
     """
     schema = workspace if pair.schema is None else pair.schema
     ddl = pair.ddl or (definitions(schema) if schema else "")
-    return to_line(pair.question, pair.sql, dialect=pair.dialect, ddl=ddl, kept=pair.kept or kept)
+    return to_line(
+        pair.question,
+        pair.sql,
+        dialect=pair.dialect,
+        ddl=ddl,
+        kept=pair.kept or kept,
+        edited=pair.edited,
+    )

@@ -30,6 +30,7 @@ class Entry:
     ddl: str = ""
     kept: datetime | None = None
     raw: bytes = b""
+    edited: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +79,7 @@ def _entry(data: object, raw: bytes, number: int) -> Entry:
         ddl=_text(data, "schema"),
         kept=_kept(_text(data, "kept")),
         raw=raw,
+        edited=data.get("edited") is True,
     )
 
 
@@ -125,7 +127,13 @@ def to_time(text: str) -> datetime:
 
 
 def to_line(
-    question: str, sql: str, *, dialect: str = "", ddl: str = "", kept: datetime | None = None
+    question: str,
+    sql: str,
+    *,
+    dialect: str = "",
+    ddl: str = "",
+    kept: datetime | None = None,
+    edited: bool = False,
 ) -> bytes:
     """One line with its end. What is empty is left out."""
     data = {
@@ -134,6 +142,7 @@ def to_line(
         "dialect": dialect,
         "schema": ddl,
         "kept": kept.isoformat(timespec="microseconds") if kept else "",
+        "edited": edited,
     }
     return json_line({key: value for key, value in data.items() if value})
 

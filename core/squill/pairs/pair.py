@@ -27,6 +27,7 @@ class Pair:
     those that an example file finds in the workspace do not count, so that a change there leaves
     the pair what it was. ``ddl`` is their text, where the pair is a JSON line. ``origin`` is
     ``path:line`` or `ACCEPTED`; ``kept`` is when it was kept, in UTC, None where nothing says so.
+    ``edited``: a suggestion that the user corrected.
     """
 
     question: str
@@ -37,6 +38,7 @@ class Pair:
     kept: datetime | None = None
     definitions: str = ""
     ddl: str = ""
+    edited: bool = False
 
     @cached_property
     def digest(self) -> str:

@@ -105,6 +105,7 @@ class Reader:
             kept=entry.kept,
             definitions=file.definitions,
             ddl=entry.ddl,
+            edited=entry.edited,
         )
         if entry.ddl and not schema.schema.tables:
             reason = "Its `schema` defines no table. Write CREATE TABLE statements there."

@@ -5,8 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from squill_lsp.handlers import (
+    acceptance,
+    adapters,
     code_action,
     documents,
+    examples,
     inline_completion,
     lifecycle,
     workspace,
@@ -15,7 +18,16 @@ from squill_lsp.handlers import (
 if TYPE_CHECKING:
     from squill_lsp.server import SquillServer
 
-_GROUPS = (lifecycle, documents, workspace, inline_completion, code_action)
+_GROUPS = (
+    lifecycle,
+    documents,
+    workspace,
+    inline_completion,
+    code_action,
+    acceptance,
+    examples,
+    adapters,
+)
 
 
 def register(server: SquillServer) -> None:

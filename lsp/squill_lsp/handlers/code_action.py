@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from lsprotocol import types
 
+from squill_lsp.handlers.acceptance import accepted_command
 from squill_lsp.handlers.resolve_data import COMMENT_GONE, foreign_data, position_of
 from squill_lsp.positions import offset_at, position_at, range_between
 
@@ -55,12 +56,13 @@ async def resolve(ls: SquillServer, action: types.CodeAction) -> types.CodeActio
     if request is None:
         ls.status.update(message=COMMENT_GONE)
         return action
-    text = await ls.in_flight.run(
+    placed = await ls.in_flight.run(
         document.uri, "code action", ls.suggester.text_below(asked, request, n)
     )
-    if text is not None:
+    if placed is not None:
         where = range_between(document, request.insert_at, request.insert_at)
-        action.edit = _edit(ls, document, types.TextEdit(where, text))
+        action.edit = _edit(ls, document, types.TextEdit(where, placed.text))
+        action.command = accepted_command(document, where, request, placed)
     return action
 
 

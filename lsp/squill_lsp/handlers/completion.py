@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from lsprotocol import types
 from pygls.capabilities import get_capability
 
+from squill_lsp.handlers.acceptance import accepted_command
 from squill_lsp.handlers.resolve_data import COMMENT_GONE, foreign_data, position_of
 from squill_lsp.positions import offset_at, position_at, range_between
 
@@ -65,6 +66,8 @@ def _item(document: TextDocument, request: SqlRequest) -> types.CompletionItem:
         filter_text=request.typed or label,
         sort_text="\U0010ffff",
         text_edit=types.TextEdit(begun, ""),
+        # Some clients run the item's command as it was before it was resolved.
+        command=accepted_command(document, begun, request),
         data={
             "uri": document.uri,
             "comment": [comment.line, comment.character],
@@ -84,13 +87,14 @@ async def resolve(ls: SquillServer, item: types.CompletionItem) -> types.Complet
     if request is None:
         ls.status.update(message=COMMENT_GONE)
         return item
-    text = await ls.in_flight.run(
+    placed = await ls.in_flight.run(
         document.uri, "completion", ls.suggester.text_below(ls.buffer(document), request)
     )
-    if text is not None:
+    if placed is not None:
         where = range_between(document, request.insert_at, request.insert_at)
-        item.additional_text_edits = [types.TextEdit(where, text)]
-        item.documentation = _documentation(ls, text.strip())
+        item.additional_text_edits = [types.TextEdit(where, placed.text)]
+        item.documentation = _documentation(ls, placed.text.strip())
+        item.command = accepted_command(document, where, request, placed)
     return item
 
 

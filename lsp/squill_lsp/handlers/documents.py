@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from lsprotocol import types
 
+from squill_lsp.handlers.examples import keep_accepted
 from squill_lsp.positions import offset_at
 
 if TYPE_CHECKING:
@@ -37,12 +38,14 @@ def did_change(ls: SquillServer, params: types.DidChangeTextDocumentParams) -> N
     warm_up(ls, uri, params.content_changes[-1] if params.content_changes else None)
 
 
-def did_save(ls: SquillServer, _: types.DidSaveTextDocumentParams) -> None:
+def did_save(ls: SquillServer, params: types.DidSaveTextDocumentParams) -> None:
     # The only sign of a changed file where the client watches none.
     ls.files.expire()
+    keep_accepted(ls, params.text_document.uri)
 
 
 def did_close(ls: SquillServer, params: types.DidCloseTextDocumentParams) -> None:
+    ls.document_closed(params.text_document.uri)
     ls.in_flight.edited(params.text_document.uri)
     ls.files.expire()
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from lsprotocol import types
 
+from squill_lsp.handlers.acceptance import accepted_command
 from squill_lsp.positions import offset_at, range_between
 
 if TYPE_CHECKING:
@@ -55,4 +56,6 @@ async def _ghost_text(
         return None
     end = request.insert_at + placed.replaced
     where = range_between(document, request.insert_at, end)
-    return types.InlineCompletionList([types.InlineCompletionItem(placed.text, range=where)])
+    command = accepted_command(document, where, request, placed)
+    item = types.InlineCompletionItem(placed.text, range=where, command=command)
+    return types.InlineCompletionList([item])

@@ -22,7 +22,7 @@ def register(server: SquillServer) -> None:
 
 
 def initialize(ls: SquillServer, params: types.InitializeParams) -> None:
-    ls.protocol.use_own_documents()
+    ls.protocol.use_own_documents(ls.document_changed)
     if completion.is_wanted(params.capabilities):
         completion.register(ls)
     # Problems are reported after the handshake, when the log may be written to.

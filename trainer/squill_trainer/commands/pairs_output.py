@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from squill.pairs.listing import to_wire
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from squill.pairs.pair import Overruled, Pair, Pairs, SetAside
+    from squill.pairs.pair import Pair, Pairs
 
 _DIGEST_DIGITS = 12
 _WIDEST_ORIGIN = 40
@@ -68,41 +70,7 @@ def counts(pairs: Pairs) -> str:
 
 
 def as_json(pairs: Pairs) -> str:
-    data = {
-        "pairs": [_pair(pair) for pair in pairs.usable],
-        "set_aside": [_aside(aside) for aside in pairs.set_aside],
-        "conflicts": [_overruled(each) for each in pairs.conflicts],
-        "duplicates": [_overruled(each) for each in pairs.duplicates],
-        "forgotten": [_pair(pair) for pair in pairs.forgotten],
-    }
-    return json.dumps(data, ensure_ascii=False)
-
-
-def _pair(pair: Pair) -> dict[str, Any]:
-    return {
-        "digest": pair.digest,
-        "question": pair.question,
-        "sql": pair.sql,
-        "dialect": pair.dialect,
-        "origin": pair.origin,
-        "kept": pair.kept.isoformat() if pair.kept else None,
-        "own_tables": [table.qualified_name for table in pair.schema.tables]
-        if pair.schema
-        else None,
-    }
-
-
-def _aside(aside: SetAside) -> dict[str, Any]:
-    said = {
-        "digest": aside.pair.digest if aside.pair else None,
-        "question": aside.pair.question if aside.pair else None,
-        "sql": aside.pair.sql if aside.pair else None,
-    }
-    return {"origin": aside.origin, "reason": aside.reason} | said
-
-
-def _overruled(overruled: Overruled) -> dict[str, Any]:
-    return _pair(overruled.pair) | {"used": overruled.used.digest}
+    return json.dumps(to_wire(pairs), ensure_ascii=False)
 
 
 def details(pair: Pair, pairs: Pairs) -> str:
