@@ -33,8 +33,8 @@ OWN: dict[str, dict[str, Any]] = {
         "type": "string",
         "default": "",
         "scope": "machine-overridable",
-        "markdownDescription": "The program `squill`, as an absolute path (`~/` is your home folder). "
-        "Empty: the one on `PATH`, else the one that the extension has installed.",
+        "markdownDescription": "The program `squill`, as an absolute path (`~/` is your home "
+        "folder). Empty: the one on `PATH`, else the one that the extension has installed.",
     },
     "squill.suggestions": {
         "type": "string",
