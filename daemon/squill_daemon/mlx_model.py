@@ -58,6 +58,7 @@ _MOST_SHARE_BYTES = 1 << 30
 _LEAST_CACHE_BYTES = 128 << 20
 _CACHE_TO_MODEL = 2
 _MOST_COMPILED_BYTES = 256 << 20
+_LARGE_VOCABULARY = 1 << 16  # of a model whose config does not tell
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +85,7 @@ class MlxModel:
         kept: PrefixFile | None = None,
         source: str = "",
         weights_bytes: int = 0,
-        vocabulary: int = 1 << 16,
+        vocabulary: int,
     ) -> None:
         """``kept`` is where the prompt read last outlives the process; None for nowhere.
 
@@ -296,12 +297,11 @@ def open_model(
     window = window if isinstance(window, int) else 2**31
     info = ModelInfo(name or EMBEDDED_NAME, content_digest(folder), device, blas, window=window)
     prompt_format = format_for_model(folder, _chat_template(tokenizer))
+    vocabulary = config.get("vocab_size")
     constrainer = None
     if constrained:
         literals = literals_for_model(folder)
-        constrainer = Constrainer(
-            prompt_format, tokenizer, config.get("vocab_size"), literals=literals
-        )
+        constrainer = Constrainer(prompt_format, tokenizer, vocabulary, literals=literals)
     weights_bytes = _weights_bytes(model)
     switch = AdapterSwitch(model)
     adapters = ResidentAdapters(
@@ -318,6 +318,7 @@ def open_model(
         cache_bytes=cache_bytes or _cache_budget(weights_bytes),
         source=name,
         weights_bytes=weights_bytes,
+        vocabulary=vocabulary if isinstance(vocabulary, int) else _LARGE_VOCABULARY,
         kept=PrefixFile(kept, info.digest) if kept else None,
     )
     opened.warm_up()

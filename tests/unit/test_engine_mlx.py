@@ -71,6 +71,14 @@ def test_the_same_prompt_is_read_but_for_its_last_token(model):
     assert read(model, tokens).cached == 199
 
 
+def test_a_short_prompt_is_read_in_one_pass(model):
+    reading = model.read(model.encode(text_of(40)))
+    model.launch([next(reading)])
+    model.land()
+    with pytest.raises(StopIteration):
+        next(reading)
+
+
 def test_a_read_that_is_put_down_goes_on_where_it_stopped(model):
     tokens = model.encode(text_of(500))
     reading = model.read(tokens)
