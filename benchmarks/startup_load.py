@@ -47,16 +47,17 @@ def main() -> None:
     timed("import of what serves the socket", lambda: import_module("squill_daemon.process"))
     timed("import of the answerer, with sqlglot", lambda: import_module("squill_daemon.answerer"))
     timed("BLAS found and loaded", lambda: import_module("squill.blas").load_blas())
+    import_module("squill_daemon.deferred").defer_package("mlx_lm")
     timed(
-        "import of the model's modules, with mlx-lm",
+        "import of the model's modules",
         lambda: import_module("squill_daemon.mlx_model"),
     )
     from squill.settings import Settings
-    from squill_daemon import mlx_model
+    from squill_daemon import loading, mlx_model
     from squill_daemon.answerer import make_answerer
 
-    clock(mlx_model, "load_tokenizer", "tokenizer")
-    clock(mlx_model, "_load", "weights")
+    clock(loading, "_tokenizer", "tokenizer")
+    clock(mlx_model, "load", "weights")
     clock(mlx_model.MlxModel, "warm_up", "grammar and kernels warmed up")
     answerer = make_answerer(Settings(model=sys.argv[2]))
     timed("the rest of the load", answerer.load)

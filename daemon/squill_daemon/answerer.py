@@ -12,6 +12,7 @@ from squill.errors import AdapterError
 from squill.model_files import EMBEDDED_NAME
 from squill.paths import cache_directory
 from squill.prompt.pruning import prune
+from squill_daemon.deferred import defer_package
 from squill_daemon.drafts import Drafts
 from squill_daemon.engine import (
     Answer,
@@ -228,6 +229,7 @@ def make_answerer(settings: Settings) -> Answerer:
         from squill.blas import load_blas
 
         blas = load_blas()  # before anything imports MLX
+        defer_package("mlx_lm")
         from squill_daemon.mlx_model import open_model
 
         return open_model(

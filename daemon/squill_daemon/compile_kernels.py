@@ -24,8 +24,10 @@ def begin(model: str) -> subprocess.Popen[bytes]:
 def main() -> int:
     os.nice(19)
     from squill.blas import load_blas
+    from squill_daemon.deferred import defer_package
 
     blas = load_blas()  # before anything imports MLX
+    defer_package("mlx_lm")
     from squill_daemon.mlx_model import open_model
 
     model = open_model(sys.argv[1], blas, constrained=False)

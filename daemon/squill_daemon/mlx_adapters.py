@@ -11,12 +11,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import mlx.core as mx
-from mlx_lm.tuner.utils import linear_to_lora_layers
+from mlx.nn.layers.embedding import Embedding
+from mlx.nn.layers.linear import Linear
+from mlx.nn.layers.quantized import QuantizedEmbedding, QuantizedLinear
 
 from squill.errors import AdapterError
 from squill.memory import available_bytes
 from squill.model_files import out_of_memory
 from squill_daemon.adapter_files import check_adapter
+from squill_daemon.deferred import defer_package
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -182,17 +185,54 @@ def _slot(model: Any, path: str) -> _Slot:
 
 def _wrappers(model: Any, files: AdapterFiles) -> dict[str, Any]:
     """mlx-lm's own wrappers for this configuration, by path; none stays in the model."""
-    base = {path: module for path, module in model.named_modules() if path}
-    slots = {path: _slot(model, path) for path in base}
+    try:
+        wrappers = _ordinary_wrappers(model, files)
+        if wrappers is None:
+            wrappers = _any_wrappers(model, files)
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise _unusable(files, error) from error
+    return {path: module.eval() for path, module in wrappers.items()}  # dropout is for training
+
+
+def _ordinary_wrappers(model: Any, files: AdapterFiles) -> dict[str, Any] | None:
+    """Those that mlx-lm's function would put there, if they are of ordinary layers by name.
+
+    Importing that function takes a second, for which the first answer with an adapter would wait.
+    """
+    keys = files.parameters.get("keys")
+    if files.dora or not keys:
+        return None
+    named = dict(model.named_modules())
+    paths = {id(module): path for path, module in named.items()}
+    chosen = {path: module for path, module in named.items() if path in keys}
+    for block in model.layers[-max(files.num_layers, 0) :]:
+        within = (module for name, module in block.named_modules() if name in keys)
+        chosen |= {paths[id(module)]: module for module in within}
+    defer_package("mlx_lm.tuner")
+    from mlx_lm.tuner.lora import LoRAEmbedding, LoRALinear
+
+    kinds: dict[type, Any] = {Linear: LoRALinear, QuantizedLinear: LoRALinear}
+    kinds |= {Embedding: LoRAEmbedding, QuantizedEmbedding: LoRAEmbedding}
+    if not {type(module) for module in chosen.values()} <= kinds.keys():
+        return None
+    how = {name: files.parameters[name] for name in ("scale", "dropout")}
+    return {
+        path: kinds[type(module)].from_base(module, r=files.parameters["rank"], **how)
+        for path, module in chosen.items()
+    }
+
+
+def _any_wrappers(model: Any, files: AdapterFiles) -> dict[str, Any]:
+    from mlx_lm.tuner.utils import linear_to_lora_layers
+
+    slots = {path: _slot(model, path) for path, _ in model.named_modules() if path}
     try:
         linear_to_lora_layers(model, files.num_layers, dict(files.parameters), use_dora=files.dora)
         return {
-            path: slot.container[slot.key].eval()  # dropout is for training
+            path: slot.container[slot.key]
             for path, slot in slots.items()
             if slot.container[slot.key] is not slot.base
         }
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise _unusable(files, error) from error
     finally:
         for slot in slots.values():
             slot.put(slot.base)

@@ -11,18 +11,15 @@ import mlx.core as mx
 import numpy as np
 from mlx.utils import tree_flatten
 from mlx_lm.models.cache import make_prompt_cache
-from mlx_lm.utils import dequantize_model, load_model, load_tokenizer
 
 from squill.adapters import user_registry
-from squill.errors import ModelUnsupportedError, SchemaError
+from squill.errors import SchemaError
 from squill.memory import available_bytes
 from squill.model_files import (
     EMBEDDED_NAME,
     check_files,
     content_digest,
-    end_tokens,
     model_folder,
-    unsupported,
 )
 from squill.prompt import format_for_model, literals_for_model
 from squill.schema import Column, Schema, Table
@@ -33,6 +30,7 @@ from squill_daemon.compiled import kernels_are_cached
 from squill_daemon.constraint import Constrainer
 from squill_daemon.engine import EngineFigures, ModelInfo
 from squill_daemon.language_model import ReadPrompt, Written
+from squill_daemon.loading import chat_template, load
 from squill_daemon.mlx_adapters import AdapterSwitch, ResidentAdapters
 from squill_daemon.mlx_memory import release_memory
 from squill_daemon.prefix_cache import PrefixCache
@@ -291,12 +289,12 @@ def open_model(
     blas = served_backend(blas)
     folder = model_folder(name)
     config = check_files(folder, as_float32=on_cpu)
-    model, tokenizer = _load(folder, on_cpu=on_cpu)
+    model, tokenizer = load(folder, config, on_cpu=on_cpu)
     device = "cpu" if on_cpu else f"gpu ({blas})"
     window = config.get("max_position_embeddings")
     window = window if isinstance(window, int) else 2**31
     info = ModelInfo(name or EMBEDDED_NAME, content_digest(folder), device, blas, window=window)
-    prompt_format = format_for_model(folder, _chat_template(tokenizer))
+    prompt_format = format_for_model(folder, chat_template(tokenizer))
     vocabulary = config.get("vocab_size")
     constrainer = None
     if constrained:
@@ -338,39 +336,3 @@ def _cache_budget(weights_bytes: int) -> int:
 def _weights_bytes(model: Any) -> int:
     parameters: Any = tree_flatten(model.parameters())
     return sum(array.nbytes for _, array in parameters)
-
-
-def _load(folder: Path, *, on_cpu: bool) -> tuple[Any, Any]:
-    # Whatever mlx-lm, transformers and tokenizers raise (the last one raises plain Exception),
-    # the user is told that this model cannot be used, and why.
-    try:
-        model, config = load_model(folder, lazy=True)
-        if on_cpu:
-            dequantize_model(model).set_dtype(mx.float32)
-        mx.eval(model.parameters())
-        tokenizer: Any = load_tokenizer(  # type: ignore[no-untyped-call]
-            folder, {"trust_remote_code": False}, eos_token_ids=config.get("eos_token_id")
-        )
-    except Exception as error:
-        raise unsupported(folder, error) from error
-    for token in end_tokens(folder):
-        tokenizer.add_eos_token(str(token))
-    if not tokenizer.eos_token_ids:
-        raise ModelUnsupportedError(
-            f"The model in {folder} names no end token, so it would never stop. "
-            "Set eos_token_id in its config.json."
-        )
-    return model, tokenizer
-
-
-def _chat_template(tokenizer: Any) -> Any:
-    if not tokenizer.has_chat_template:
-        return None
-
-    def render(messages: list[dict[str, str]]) -> str:
-        text: str = tokenizer.apply_chat_template(
-            messages, tokenize=False, add_generation_prompt=True, enable_thinking=False
-        )
-        return text
-
-    return render

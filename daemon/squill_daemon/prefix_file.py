@@ -10,9 +10,9 @@ import contextlib
 import json
 import logging
 import os
+from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
-from mlx_lm import __version__ as mlx_lm_version
 from mlx_lm.models.cache import load_prompt_cache, save_prompt_cache
 
 from squill.errors import SocketPathError
@@ -44,7 +44,7 @@ class PrefixFile:
             "base": self._base,
             "adapter": prefix.adapter or "",
             "tokens": json.dumps(prefix.tokens),
-            "writer": mlx_lm_version,
+            "writer": version("mlx-lm"),
         }
         aside = self._path.with_name(f".{os.getpid()}.safetensors")
         try:
@@ -74,7 +74,7 @@ class PrefixFile:
             str(self._path), return_metadata=True
         )
         layers, description = found
-        if (description["base"], description["writer"]) != (self._base, mlx_lm_version):
+        if (description["base"], description["writer"]) != (self._base, version("mlx-lm")):
             raise ValueError("it is of another model or version")
         tokens = [int(token) for token in json.loads(description["tokens"])]
         if not tokens or any(layer.offset != len(tokens) for layer in layers):
