@@ -57,7 +57,7 @@ def test_without_a_daemon_status_says_so_and_fails(own_folders):
     assert "squill daemon start" in told.stderr
     told = squill("status", "--json")
     assert (told.returncode, told.stderr) == (3, "")
-    assert json.loads(told.stdout)["state"] == "not running"
+    assert json.loads(told.stdout)["state"] == "stopped"
     assert "squill daemon start" in json.loads(told.stdout)["message"]
 
 
@@ -180,6 +180,18 @@ def test_a_model_that_does_not_load_fails_with_its_reason_and_the_daemon_stays(
     assert "There is no model at /nowhere. Correct `model`." in capsys.readouterr().err
     assert holder(runtime_paths()) is not None
     assert daemon_command(["start"]) == 3
+
+
+@pytest.mark.parametrize("action", ["start", "restart"])
+def test_a_folder_that_is_no_model_is_refused_and_the_daemon_that_runs_goes_on(
+    stopped_after, capsys, action
+):
+    assert daemon_command(["start"]) == 0
+    running = holder(runtime_paths())
+    for folder, reason in ((stopped_after / "none", "no model folder"), (stopped_after, "config")):
+        assert daemon_command([action, "--model", str(folder)]) == 3
+        assert reason in capsys.readouterr().err
+    assert holder(runtime_paths()) == running
 
 
 def test_starting_with_a_model_that_is_not_the_served_one_says_so(stopped_after, capsys):

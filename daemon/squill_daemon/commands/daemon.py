@@ -18,9 +18,10 @@ from squill.errors import (
     AlreadyRunningError,
     DaemonError,
     DaemonUnavailableError,
+    ModelTooLargeError,
     SquillError,
 )
-from squill.model_files import canonical_model
+from squill.model_files import canonical_model, check_files, model_folder
 from squill.paths import runtime_paths
 from squill.settings import load_settings
 from squill_daemon import background
@@ -99,12 +100,13 @@ def _run(options: argparse.Namespace, make_engine: EngineFactory) -> int:
         case "run":
             return _serve(options, make_engine)
         case "start":
-            return _start(options)
+            return _start(options, _asked_model(options))
         case "stop":
             return _stop()
         case "restart":
+            model = _asked_model(options)
             _stop(drain=True)
-            return _start(options)
+            return _start(options, model)
         case "status":
             return show_status(as_json=options.json)
         case _:
@@ -157,9 +159,23 @@ def _run_process(
         ) from error
 
 
-def _start(options: argparse.Namespace) -> int:
-    command = [*daemon_command(), "run", "--detach"]
+def _asked_model(options: argparse.Namespace) -> str:
+    """What ``--model`` names, in the spelling of all processes; empty where it is not given.
+
+    A folder that no daemon could load is refused, before the one that runs is stopped for it.
+
+    Raises:
+        ModelError: there is no such folder, or it is not a model's.
+    """
     model = canonical_model(options.model, Path.cwd()) if options.model else ""
+    if Path(model).is_absolute():
+        with contextlib.suppress(ModelTooLargeError):  # the one that runs may hold that memory
+            check_files(model_folder(model), as_float32=False)
+    return model
+
+
+def _start(options: argparse.Namespace, model: str) -> int:
+    command = [*daemon_command(), "run", "--detach"]
     if model:
         command += ["--model", model]
     if options.settings_folder:
@@ -184,8 +200,11 @@ def _report_loaded(wanted: str) -> int:
     if state == "loading":
         _say("squill daemon: still loading, and goes on; `squill status` tells when it is done")
         return 0
-    _say(f"squill daemon: {status['message']}")
-    return 0 if state == "idle" else TROUBLE
+    if state == "idle":
+        _say(f"squill daemon: {status['message']}")
+        return 0
+    _say(f"squill daemon: it runs, but without a model: {status['message']}")
+    return TROUBLE
 
 
 def _stop(*, drain: bool = False) -> int:

@@ -50,7 +50,7 @@ def _show_trouble(error: SquillError, *, as_json: bool) -> None:
         print(f"squill status: {error.message}", file=sys.stderr)
         return
     missing = isinstance(error, DaemonUnavailableError) and holder(runtime_paths()) is None
-    state = "not running" if missing else "not answering"
+    state = "stopped" if missing else "not answering"
     print(json.dumps({"state": state, "message": error.message}))
 
 
