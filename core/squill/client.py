@@ -37,6 +37,8 @@ if TYPE_CHECKING:
 
 CONNECT_SECONDS = 5.0
 START_SECONDS = 60.0
+RESTART_SECONDS = 180.0
+"""For a daemon to answer what it was asked, to be killed where it hangs, and for the next one."""
 SILENCE_SECONDS = 4.0
 """A call that is not answered for so long makes the client ask for a sign of life."""
 LIFE_SECONDS = 3.0
@@ -274,10 +276,23 @@ async def start_daemon(options: Sequence[str] = ()) -> None:
     Raises:
         DaemonUnavailableError: it could not be started; the message carries its reason.
     """
+    await _run_daemon_command("start", options, START_SECONDS)
+
+
+async def restart_daemon(options: Sequence[str] = ()) -> None:
+    """End the daemon, which first answers what it was asked, and start another; see `start_daemon`.
+
+    Raises:
+        DaemonUnavailableError: as `start_daemon`.
+    """
+    await _run_daemon_command("restart", options, RESTART_SECONDS)
+
+
+async def _run_daemon_command(action: str, options: Sequence[str], seconds: float) -> None:
     try:
         process = await asyncio.create_subprocess_exec(
             *daemon_command(),
-            "start",
+            action,
             "--no-wait",
             *options,
             stdin=asyncio.subprocess.DEVNULL,
@@ -290,11 +305,11 @@ async def start_daemon(options: Sequence[str] = ()) -> None:
             "or reinstall Squill."
         ) from error
     try:
-        async with asyncio.timeout(START_SECONDS):
+        async with asyncio.timeout(seconds):
             _, errors = await process.communicate()
     except TimeoutError as error:
         raise DaemonUnavailableError(
-            f"The daemon did not answer within {START_SECONDS:.0f} s of its start. "
+            f"The daemon did not answer within {seconds:.0f} s of its start. "
             "See `squill daemon logs`."
         ) from error
     finally:

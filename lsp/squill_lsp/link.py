@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any
 
-from squill.client import DaemonClient, connect_or_start
+from squill.client import DaemonClient, connect_or_start, restart_daemon
 from squill.errors import DaemonUnavailableError, SquillError, from_wire
 
 if TYPE_CHECKING:
@@ -142,6 +142,32 @@ class DaemonLink:
         self._daemon_state = name
         state = _STATES.get(name, "trouble")
         self._on_state(state, str(status.get("message") or ""), str(status.get("model") or ""))
+
+    async def status(self) -> Mapping[str, Any]:
+        """What the daemon says of itself. Starts none, and wakes none.
+
+        Raises:
+            DaemonError: none answers.
+        """
+        if self._client is not None and self._client.connected:
+            return dict(await self._client.call("status"))
+        async with await DaemonClient.connect(name="squill-lsp") as client:
+            return dict(await client.call("status"))
+
+    async def restart(self) -> None:
+        """End the daemon, also one that hangs, and start the next.
+
+        Raises:
+            SquillError: it cannot be started. The state says so too.
+        """
+        self._on_state("starting", "The daemon is restarted", "")
+        try:
+            await restart_daemon(self.start_options)
+        except SquillError as error:
+            self._on_state("trouble", error.message, "")
+            raise
+        self._failure = None
+        await self.connected()
 
     async def close(self) -> None:
         """End the connection, for good; the daemon itself goes on."""

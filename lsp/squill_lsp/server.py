@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
     from squill_lsp.acceptances import Acceptances
     from squill_lsp.examples import ExamplePairs
+    from squill_lsp.rewriting import Rewriter
     from squill_lsp.status import State
     from squill_lsp.suggestions import Suggester
 
@@ -62,6 +63,7 @@ class SquillServer(LanguageServer):
         self._suggester: Suggester | None = None
         self._acceptances: Acceptances | None = None
         self._examples: ExamplePairs | None = None
+        self._rewriter: Rewriter | None = None
         self._background: set[asyncio.Task[None]] = set()
         self._must_end: set[asyncio.Task[None]] = set()
 
@@ -109,6 +111,14 @@ class SquillServer(LanguageServer):
     def document_closed(self, uri: str) -> None:
         if self._acceptances is not None:
             self._acceptances.closed(uri)
+
+    @property
+    def rewriter(self) -> Rewriter:
+        """Made on first use, as `suggester`."""
+        if self._rewriter is None:
+            module = importlib.import_module("squill_lsp.rewriting")
+            self._rewriter = module.Rewriter(self.suggester)
+        return self._rewriter
 
     def spawn(self, work: Coroutine[Any, Any, None], *, must_end: bool = False) -> None:
         """Run ``work`` beside the messages; it ends with the server, which waits where it must."""

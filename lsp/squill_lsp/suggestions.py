@@ -123,7 +123,7 @@ class Suggester:
             self._status.update(message=[*reasons, _NO_TABLES][0])
             return None
         ground = await self._ground(document, schema)
-        style = self._style(document, schema)
+        style = self.style(document, schema)
         reply = self._remembered(request, ground, schema, n, style)
         if reply is None:
             await asyncio.sleep(pause)
@@ -131,7 +131,7 @@ class Suggester:
         if reply is None or document not in self._buffers():
             return None
         schema = (await self._parsed(document)).schema
-        answer = _checked(request, reply, schema, n, self._style(document, schema))
+        answer = _checked(request, reply, schema, n, self.style(document, schema))
         if answer:
             self._status.clear()
         else:
@@ -157,12 +157,7 @@ class Suggester:
     ) -> Reply | None:
         n = _candidates(request, n)
         budget = self._settings().generation.budget_ms
-        params = self._params(ground, schema) | {
-            "question": request.question,
-            "n": n,
-            "budget_ms": budget,
-            "document": {"uri": document.uri, "version": document.version},
-        }
+        params = self._question(document, request.question, ground, schema, n)
         loop = asyncio.get_running_loop()
         late = loop.call_later(budget / 1000 + LATE_SECONDS, self._status.late)
         try:
@@ -196,6 +191,16 @@ class Suggester:
                 ground = await self._ground(document, schema)
                 self._warm_up.begin(ground, self._params(ground, schema))
 
+    def _question(
+        self, document: Buffer, question: str, ground: Ground, schema: Schema, n: int
+    ) -> dict[str, Any]:
+        return self._params(ground, schema) | {
+            "question": question,
+            "n": n,
+            "budget_ms": self._settings().generation.budget_ms,
+            "document": {"uri": document.uri, "version": document.version},
+        }
+
     def _params(self, ground: Ground, schema: Schema) -> dict[str, Any]:
         return {"schema": to_wire(schema), "workspace": ground.workspace}
 
@@ -211,6 +216,20 @@ class Suggester:
         except AdapterError:
             return None
 
+    async def candidates(
+        self, document: Buffer, question: str, schema: Schema, n: int
+    ) -> list[str]:
+        """Up to ``n`` statements for ``question`` that bind to ``schema``, the best first.
+
+        Raises:
+            SquillError: the daemon cannot be asked, or failed.
+        """
+        ground = await self._ground(document, schema)
+        params = self._question(document, question, ground, schema, n)
+        with self._status.thinking(), self._warm_up.question():
+            reply: Reply = await self._link.call("generate", params)
+        return [sql for sql in _statements(reply) if bind(sql, schema).valid]
+
     async def schema(self, document: Buffer) -> Schema:
         """The tables that questions in ``document`` are about, in its dialect."""
         return (await self._parsed(document)).schema
@@ -225,7 +244,7 @@ class Suggester:
         )
         return parsed
 
-    def _style(self, document: Buffer, schema: Schema) -> Style:
+    def style(self, document: Buffer, schema: Schema) -> Style:
         code = scan(document.text, schema.dialect).code
         names = {table.name for table in schema.tables}
         names |= {column.name for table in schema.tables for column in table.columns}

@@ -92,7 +92,7 @@ async def test_an_answer_that_does_not_bind_leaves_the_action_without_edit(edito
 
 async def test_without_a_request_no_action_is_offered(editor: Editor) -> None:
     editor.open(TABLE)
-    for line in ("SELECT 1;", "-- SELECT Name FROM students;", "", "-- -----"):
+    for line in ("DROP TABLE students;", "-- SELECT Name FROM students;", "", "-- -----"):
         editor.edit(TABLE + line)
         assert await actions_at(editor, TABLE + line) == [], line
 

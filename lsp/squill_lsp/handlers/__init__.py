@@ -8,10 +8,14 @@ from squill_lsp.handlers import (
     acceptance,
     adapters,
     code_action,
+    daemon,
     documents,
     examples,
+    explain,
+    fix,
     inline_completion,
     lifecycle,
+    regenerate,
     workspace,
 )
 
@@ -19,14 +23,9 @@ if TYPE_CHECKING:
     from squill_lsp.server import SquillServer
 
 _GROUPS = (
-    lifecycle,
-    documents,
-    workspace,
-    inline_completion,
-    code_action,
-    acceptance,
-    examples,
-    adapters,
+    *(lifecycle, documents, workspace, inline_completion, code_action),
+    *(acceptance, examples, adapters),
+    *(explain, fix, regenerate, daemon),
 )
 
 

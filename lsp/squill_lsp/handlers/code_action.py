@@ -1,4 +1,4 @@
-"""textDocument/codeAction on a comment; the edit is computed in `codeAction/resolve`."""
+"""textDocument/codeAction on a comment or a statement; the edit is computed on resolve."""
 
 from __future__ import annotations
 
@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 from lsprotocol import types
 
+from squill_lsp.handlers import statement_actions
 from squill_lsp.handlers.acceptance import accepted_command
+from squill_lsp.handlers.edits import workspace_edit
 from squill_lsp.handlers.resolve_data import COMMENT_GONE, foreign_data, position_of
 from squill_lsp.positions import offset_at, position_at, range_between
 
@@ -21,16 +23,23 @@ ACTIONS = {"Write SQL from this comment": 1, "Write 3 alternatives": 3}
 
 
 def register(server: SquillServer) -> None:
-    options = types.CodeActionOptions(code_action_kinds=[KIND], resolve_provider=True)
+    kinds = [KIND, types.CodeActionKind.QuickFix]
+    options = types.CodeActionOptions(code_action_kinds=kinds, resolve_provider=True)
     server.feature(types.TEXT_DOCUMENT_CODE_ACTION, options)(code_action)
     server.feature(types.CODE_ACTION_RESOLVE)(resolve)
 
 
-def code_action(ls: SquillServer, params: types.CodeActionParams) -> list[types.CodeAction]:
+async def code_action(ls: SquillServer, params: types.CodeActionParams) -> list[types.CodeAction]:
     document = ls.document(params.text_document.uri)
-    if document is None or not _is_asked_for(params.context.only):
+    if document is None:
         return []
     offset = offset_at(document, params.range.end)
+    actions = _on_comment(ls, document, offset)
+    actions = actions or await statement_actions.offered(ls, document, offset)
+    return [action for action in actions if _is_asked_for(action.kind, params.context.only)]
+
+
+def _on_comment(ls: SquillServer, document: TextDocument, offset: int) -> list[types.CodeAction]:
     request = ls.suggester.request_at(ls.buffer(document), offset, anywhere=True)
     if request is None:
         return []
@@ -41,13 +50,15 @@ def code_action(ls: SquillServer, params: types.CodeActionParams) -> list[types.
     ]
 
 
-def _is_asked_for(only: Any) -> bool:
-    return not only or any(kind == KIND or KIND.startswith(f"{kind}.") for kind in only)
+def _is_asked_for(kind: Any, only: Any) -> bool:
+    return not only or any(kind == wanted or kind.startswith(f"{wanted}.") for wanted in only)
 
 
 async def resolve(ls: SquillServer, action: types.CodeAction) -> types.CodeAction:
     if action.data is None:
         return action
+    if isinstance(action.data, dict) and "statement" in action.data:
+        return await statement_actions.resolve(ls, action)
     uri, comment, n = _read_data(action.data)
     if (document := ls.document(uri)) is None:
         return action
@@ -61,7 +72,7 @@ async def resolve(ls: SquillServer, action: types.CodeAction) -> types.CodeActio
     )
     if placed is not None:
         where = range_between(document, request.insert_at, request.insert_at)
-        action.edit = _edit(ls, document, types.TextEdit(where, placed.text))
+        action.edit = workspace_edit(ls, document, types.TextEdit(where, placed.text))
         action.command = accepted_command(document, where, request, placed)
     return action
 
@@ -72,10 +83,3 @@ def _read_data(data: Any) -> tuple[str, types.Position, int]:
         case {"uri": str(uri), "comment": comment, "n": int(n)} if n in ACTIONS.values():
             return uri, position_of(comment), n
     raise foreign_data()
-
-
-def _edit(ls: SquillServer, document: TextDocument, edit: types.TextEdit) -> types.WorkspaceEdit:
-    if not ls.can("workspace.workspace_edit.document_changes"):
-        return types.WorkspaceEdit(changes={document.uri: [edit]})
-    versioned = types.OptionalVersionedTextDocumentIdentifier(document.uri, document.version)
-    return types.WorkspaceEdit(document_changes=[types.TextDocumentEdit(versioned, [edit])])
