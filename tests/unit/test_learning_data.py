@@ -13,6 +13,7 @@ from sqlglot import exp
 
 sys.path.append(str(Path(__file__).parents[2] / "benchmarks"))
 
+from learning_canary import canary, real_questions
 from learning_data import Business, Case, Term, names, read_business
 from learning_rows import make_database
 from squill.binding import bind
@@ -21,6 +22,7 @@ from squill.pairs.store import PairStore
 from squill.prompt import format_by_id
 from squill.settings import Settings
 from squill_trainer.evaluation import Database, compare
+from squill_trainer.learning.general import real_examples, watched_examples
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -75,6 +77,20 @@ def without_one_condition(sql: str) -> Iterator[str]:
         del parts[condition]
         tree.set("where", exp.Where(this=exp.and_(*parts)) if parts else None)
         yield tree.sql(dialect="sqlite")
+
+
+def test_most_of_the_canary_was_asked_by_people_and_none_of_it_learned_or_watched() -> None:
+    asked = canary(200)
+    assert len({one.question.casefold() for one in asked}) == 200
+    assert asked[:120] == real_questions()
+    used = (*real_examples(), *watched_examples(200))
+    assert not {one.question for one in asked} & {example.question for example in used}
+    columns = {table.columns for example in used for table in example.schema.tables}
+    assert not columns & {one.schema.tables[0].columns for one in asked[:120]}
+
+
+def test_the_canary_s_queries_fit_their_tables() -> None:
+    assert [one.sql for one in canary() if canonical(one.sql, one.schema) is None] == []
 
 
 def test_there_are_six_businesses() -> None:

@@ -15,7 +15,12 @@ from squill_trainer.learning import pacing
 from squill_trainer.learning.evaluation import Score, measure
 from squill_trainer.learning.examples import Example
 from squill_trainer.learning.gate import Measured, judge
-from squill_trainer.learning.general import replayed_examples, watched_examples
+from squill_trainer.learning.general import (
+    made_up_examples,
+    real_examples,
+    replayed_examples,
+    watched_examples,
+)
 from squill_trainer.learning.pacing import Pacer, runs_on_battery
 from squill_trainer.learning.split import FEWEST, split
 
@@ -126,9 +131,17 @@ def test_the_canary_s_tables_are_not_the_replay_s() -> None:
     assert own.isdisjoint((e.question, e.sql) for e in replayed_examples(300))
 
 
+def test_half_of_what_is_watched_was_asked_by_people_and_is_never_learned() -> None:
+    watched = watched_examples(80)
+    assert watched[:40] == made_up_examples(40)
+    learned = {example.question for example in real_examples()}
+    assert len(learned) == 500
+    assert learned.isdisjoint(example.question for example in watched[40:])
+
+
 def test_general_questions_are_the_same_each_time() -> None:
     first = watched_examples(10)
-    watched_examples.cache_clear()
+    made_up_examples.cache_clear()
     assert watched_examples(10) == first
 
 

@@ -17,7 +17,7 @@ from squill.prompt.words import question_words
 from squill_trainer.learning.batches import groups
 from squill_trainer.learning.composition import compose
 from squill_trainer.learning.examples import Arrangement, Example
-from squill_trainer.learning.general import replayed_examples
+from squill_trainer.learning.general import real_examples, replayed_examples
 from squill_trainer.learning.terms import house_terms
 
 if TYPE_CHECKING:
@@ -37,8 +37,9 @@ class Mixture:
     """How many examples of each kind a step reads, and how often it arranges the schema anew."""
 
     own: int = 5
-    composed: int = 11
-    replayed: int = 4
+    composed: int = 9
+    replayed: int = 3
+    real: int = 6
     rearranged: float = 0.3
     longest: int = 1024
     """Longer prompts are left out, in tokens."""
@@ -56,7 +57,9 @@ class Curriculum:
         self._mixture = mixture
         self._seed = seed
         self._by_schema = _by_schema(examples)
-        self._replayed = list(_by_schema(replayed_examples(_REPLAY_POOL)).items())
+        replayed = _by_schema(replayed_examples(_REPLAY_POOL)).values()
+        self._on_one_schema = [own for own in replayed if len(own) > 1]
+        self._singles = [own[0] for own in replayed if len(own) == 1]
         self.terms: dict[Schema, tuple[Term, ...]] = {
             schema: house_terms(own) for schema, own in self._by_schema.items()
         }
@@ -74,24 +77,23 @@ class Curriculum:
         for _ in range(self._mixture.composed):
             composed = compose(schema, self.terms[schema], rng, _WITHOUT_TERMS)
             chosen += [composed] if composed else []
-        found = self._groups(schema, chosen, rng)
-        for shared in (True, False):
-            schema, general = self._general(rng, shared=shared)
-            found += self._groups(schema, general, rng)
-        return found
+        general = rng.choice(self._on_one_schema)
+        replayed = rng.sample(general, min(self._mixture.replayed, len(general)))
+        singles = [rng.choice(self._singles), *rng.sample(real_examples(), self._mixture.real)]
+        return [
+            *self._groups(self._sequences(chosen, rng)),
+            *self._groups(self._sequences(replayed, rng)),
+            *self._groups([s for single in singles for s in self._sequences([single], rng)]),
+        ]
 
-    def _general(self, rng: Random, *, shared: bool) -> tuple[Schema, list[Example]]:
-        """Several questions on one of the schemas, or one on a schema of its own."""
-        fitting = [(s, own) for s, own in self._replayed if (len(own) > 1) is shared]
-        schema, own = rng.choice(fitting)
-        count = max(1, self._mixture.replayed - 1) if shared else 1
-        return schema, rng.sample(own, min(count, len(own)))
-
-    def _groups(self, schema: Schema, examples: Sequence[Example], rng: Random) -> list[Group]:
-        place = self._arranged(schema, rng)
-        sequences = [s for e in examples if (s := self._sequence(e, place)) is not None]
+    def _groups(self, sequences: Sequence[TokenSequence]) -> list[Group]:
         limits = self._mixture
         return groups(sequences, longest=limits.longest, most_tokens=limits.most_tokens)
+
+    def _sequences(self, examples: Sequence[Example], rng: Random) -> list[TokenSequence]:
+        """Of examples on one schema, all in one arrangement of it."""
+        place = self._arranged(examples[0].schema, rng)
+        return [s for e in examples if (s := self._sequence(e, place)) is not None]
 
     def _sequence(self, example: Example, place: Arrangement | None) -> TokenSequence | None:
         try:

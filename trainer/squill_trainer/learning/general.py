@@ -1,9 +1,15 @@
-"""Made-up tables and values, and questions over them: what a model must not forget."""
+"""General questions: what a model must not forget.
+
+Made-up ones over made-up tables, and some that people asked: ``wikisql.jsonl.gz`` holds questions
+of WikiSQL's training set (NOTICE), one a table.
+"""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cache
 from itertools import islice
+from pathlib import Path
 from random import Random
 from typing import TYPE_CHECKING
 
@@ -13,8 +19,9 @@ from squill.ddl import parse_schema
 from squill.prompt.slots.numbering import Numbering
 from squill.prompt.slots.spelling import to_sql
 from squill_trainer.learning.examples import Example
+from squill_trainer.pretrain.augmentation import named
 from squill_trainer.pretrain.corpus import Pair as SlotPair
-from squill_trainer.pretrain.corpus import Values, make_pair
+from squill_trainer.pretrain.corpus import Values, make_pair, read_pairs
 from squill_trainer.pretrain.synthesis import entity_pairs, synthetic_pairs
 
 if TYPE_CHECKING:
@@ -80,6 +87,8 @@ WATCHED = (
     """CREATE TABLE cars (id INTEGER PRIMARY KEY, model TEXT, manufacturer TEXT, colour TEXT,
        horsepower INTEGER, price REAL, registered DATE, owner TEXT)""",
 )
+_REPLAYED_REAL = 500
+"""So many of people's questions are replayed; the others are watched."""
 _VALUES = {
     "city": "Lisbon Osaka Leeds Quito Nairobi Turin Boston Perth Lagos Hanoi Bergen Gdansk",
     "country": "Norway Chile Kenya Japan Portugal Canada Poland Vietnam Peru Ghana Latvia",
@@ -126,6 +135,14 @@ def _general_examples(texts: tuple[str, ...], seed: str) -> Iterator[Example]:
         yield _example(next(entities) if rng.random() < 1 / 4 else next(synthetic))
 
 
+@cache
+def _asked_by_people() -> tuple[Example, ...]:
+    """Of WikiSQL, its meaningless table names replaced by plausible ones."""
+    rng = Random("names")  # noqa: S311 (draws names, no secrets)
+    pairs = read_pairs(Path(__file__).with_name("wikisql.jsonl.gz"))
+    return tuple(_example(replace(pair, schema=named(pair.schema, rng))) for pair in pairs)
+
+
 def _example(pair: SlotPair) -> Example:
     numbering = Numbering(pair.schema, pair.question)
     sql = to_sql(pair.target, numbering, read="sqlite", write="sqlite")
@@ -134,11 +151,21 @@ def _example(pair: SlotPair) -> Example:
 
 @cache
 def replayed_examples(count: int) -> tuple[Example, ...]:
-    """General questions to learn beside new pairs; the same ones each time."""
+    """Made-up questions to learn beside new pairs; the same ones each time."""
     return tuple(islice(_general_examples(REPLAYED, "replay"), count))
 
 
+def real_examples() -> tuple[Example, ...]:
+    """Questions of people to learn beside new pairs."""
+    return _asked_by_people()[:_REPLAYED_REAL]
+
+
 @cache
-def watched_examples(count: int) -> tuple[Example, ...]:
-    """General questions that are never learned, over other tables than the replayed ones."""
+def made_up_examples(count: int) -> tuple[Example, ...]:
+    """Questions that are never learned, over other tables than the replayed ones."""
     return tuple(islice(_general_examples(WATCHED, "watched"), count))
+
+
+def watched_examples(count: int) -> tuple[Example, ...]:
+    """Questions that are never learned: half made up, half asked by people."""
+    return made_up_examples(count - count // 2) + _asked_by_people()[_REPLAYED_REAL:][: count // 2]

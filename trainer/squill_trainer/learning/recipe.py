@@ -35,8 +35,8 @@ EMBEDDED = Recipe(
     LoraSettings(rank=16, scale=2.0, keys=(*_LINEAR, "model.embed_tokens")),
     rate=4e-3,
     steps=60,
-    steps_a_pair=8,
-    most_steps=300,
+    steps_a_pair=6,
+    most_steps=240,
 )
 OTHER = Recipe(
     LoraSettings(rank=8, scale=20.0, num_layers=16),
@@ -44,7 +44,7 @@ OTHER = Recipe(
     steps=60,
     steps_a_pair=8,
     most_steps=300,
-    mixture=Mixture(own=2, composed=2, replayed=1),
+    mixture=Mixture(own=2, composed=2, replayed=1, real=1),
 )
 
 

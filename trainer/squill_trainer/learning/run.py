@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from squill_trainer.learning.pacing import Pacer
     from squill_trainer.learning.recipe import Recipe
 
-_CANARY = 60
+_CANARY = 80
 _CHECKPOINT_SECONDS = 15.0
 
 
