@@ -481,12 +481,20 @@ PUBLISHER = """
     import sys
     from pathlib import Path
     from squill.adapters import AdapterRegistry
+    from squill.errors import AdapterError
 
     registry, home = AdapterRegistry(Path(sys.argv[1])), Path(sys.argv[2])
+
+    def publish_and_activate(source):
+        card = registry.publish(source, base="b" * 64, prompt_format="plain-1")
+        try:
+            registry.activate(card.digest, "/work")
+        except AdapterError:  # another process pruned it: published before, it is not the newest
+            publish_and_activate(source)
+
     sources = sorted(home.glob("source-*"))
     for source in sources * 3:
-        card = registry.publish(source, base="b" * 64, prompt_format="plain-1")
-        registry.activate(card.digest, "/work")
+        publish_and_activate(source)
         assert registry.active("/work")
         registry.prune(3)
 """
