@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 
 import pytest
 from hypothesis import assume, given, settings
@@ -13,7 +14,7 @@ from squill.binding import bind
 from squill.errors import NoValidAnswerError
 from squill.prompt import format_by_id
 from squill.prompt.slots.vocabulary import all_tokens
-from squill.schema import Column, Schema, Table
+from squill.schema import Column, ForeignKey, Schema, Table
 from squill_daemon.constraint import Constraint
 
 SLOTS = format_by_id("slots-1")
@@ -28,15 +29,24 @@ SCHEMA = Schema(
         Table("shops", (Column("number"), Column("street"))),
     )
 )
+# As above, and each table refers to the one before it; t4 (c8) to none.
+CHAIN = Schema(
+    (
+        SCHEMA.tables[0],
+        replace(SCHEMA.tables[1], foreign_keys=(ForeignKey(("person",), "people", ("id",)),)),
+        replace(SCHEMA.tables[2], foreign_keys=(ForeignKey(("number",), "buys", ("shop",)),)),
+        Table("colours", (Column("colour"),)),
+    )
+)
 
 
-def constraint() -> Constraint:
-    return Constraint(COMPILER, SLOTS.terminals(SCHEMA, QUESTION), changes=False)
+def constraint(schema: Schema = SCHEMA) -> Constraint:
+    return Constraint(COMPILER, SLOTS.terminals(schema, QUESTION), changes=False)
 
 
-def possible(target: str) -> bool:
+def possible(target: str, schema: Schema = SCHEMA) -> bool:
     tokens = TOKENS.encode(target).ids
-    return taken(constraint(), tokens) > len(tokens)
+    return taken(constraint(schema), tokens) > len(tokens)
 
 
 @pytest.mark.parametrize(
@@ -81,6 +91,42 @@ def test_what_is_in_scope_can_be_written(target):
 )
 def test_what_is_not_in_scope_cannot_be_written(target):
     assert not possible(target)
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        "SELECT <c7> FROM <t1> JOIN <t2> ON <c1> = <c4> JOIN <t3> ON <c5> = <c6>",
+        "SELECT <c7> FROM <t1> JOIN <t3> ON <c1> = <c6>",
+        "SELECT <c7> FROM <t3> JOIN <t4> ON <c6> = <c8>",
+        "SELECT <c8> FROM <t4>, <t1>",
+        "SELECT <c7> FROM <t1> JOIN <t2> ON <c1> = <c4> AND <c2> = <c5> JOIN <t3> ON <c5> = <c6>",
+    ],
+)
+def test_tables_that_keys_connect_lead_to_the_one_that_is_needed(target):
+    assert possible(target, CHAIN)
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        "SELECT <c2> FROM <t4>",
+        "SELECT <c4> FROM <t1> JOIN <t3>",
+        "SELECT <c2>, <c4> FROM <t1> JOIN <t4>",
+        "SELECT <c7> FROM <t1> JOIN <t2> ON <c1> = <c4> AND <c2> = <c5> AND <c3> = <c5>",
+        "SELECT <c7> FROM <t1> JOIN <t2> ON <c1> = <c4> OR <c2> = <c5> AND <c3> = <c5>",
+    ],
+)
+def test_what_leads_nowhere_cannot_be_written_while_a_table_is_missing(target):
+    assert not possible(target, CHAIN)
+
+
+def test_without_keys_one_table_may_stand_between_two():
+    between = "SELECT <c7> FROM <t1> JOIN <t2>"
+    assert possible(f"{between} ON <c1> = <c4> JOIN <t3> ON <c5> = <c6>")
+    wider = replace(CHAIN, tables=tuple(replace(t, foreign_keys=()) for t in CHAIN.tables))
+    assert not possible("SELECT <c8> FROM <t1> JOIN <t2> ON <c1> = <c4> JOIN <t3>", wider)
+    assert possible("SELECT <c8> FROM <t1> JOIN <t2> ON <c1> = <c4> JOIN <t4>", wider)
 
 
 @settings(max_examples=60, deadline=None)

@@ -34,8 +34,9 @@ class Terminals:
     ``aliases``: the only table aliases, or empty where any identifier will do.
     ``words``: the question's word slots in order; a pair of them, never backwards, is a literal.
     ``hidden``: slots among all these that this prompt does not show; ``owners``: the column slots
-    that it shows, each with its table's. What differs from prompt to prompt is in these two alone,
-    so that one grammar does for all.
+    that it shows, each with its table's; ``links``: table slots, each with one that a foreign key
+    of it refers to. What differs from prompt to prompt is in these three alone, so that one grammar
+    does for all.
     ``question``: string literals are words of it, spelled or as slots; None where they are free.
     ``stops``: texts that a model may write behind its answer instead of an end token.
     """
@@ -48,6 +49,7 @@ class Terminals:
     words: tuple[str, ...] = ()
     hidden: tuple[str, ...] = ()
     owners: tuple[tuple[str, str], ...] = ()
+    links: tuple[tuple[str, str], ...] = ()
     question: str | None = None
     stops: tuple[str, ...] = ()
 

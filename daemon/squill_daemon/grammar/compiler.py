@@ -66,7 +66,7 @@ class GrammarCompiler:
         Raises:
             GrammarError: the grammar is too large or llguidance refuses it.
         """
-        terminals = replace(terminals, hidden=(), owners=())
+        terminals = replace(terminals, hidden=(), owners=(), links=())
         key = (terminals, changes, made)
         if key not in self._kept:
             self._kept[key] = self._compile(terminals, changes=changes, made=made)
@@ -81,7 +81,9 @@ class GrammarCompiler:
             return None
         if self._slot_tokens is None:
             self._slot_tokens = slot_tokens(self.tokenizer, terminals)
-        return Scope(self._slot_tokens, terminals.owners) if self._slot_tokens else None
+        if self._slot_tokens is None:
+            return None
+        return Scope(self._slot_tokens, terminals.owners, terminals.links)
 
     def _compile(self, terminals: Terminals, *, changes: bool, made: frozenset[str]) -> LLMatcher:
         spelling = self._tokens if terminals.exact else FreeSpelling()

@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from squill_daemon.grammar.slot_tokens import LATER
+from squill_daemon.grammar.slot_tokens import CONNECTIVES, LATER
+from squill_daemon.grammar.table_links import TableLinks
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from squill_daemon.grammar.slot_tokens import SlotTokens
 
@@ -22,8 +23,8 @@ Allowed = np.ndarray[tuple[int], np.dtype[np.bool_]]
 
 _SELECT = ("SELECT ", "SELECT DISTINCT ")
 _JOINS = (" JOIN ", " LEFT JOIN ", " RIGHT JOIN ", " FULL JOIN ", " CROSS JOIN ", " FROM ", ", ")
-_MOST_BETWEEN = 4
-"""Tables that only join others, as long as one that a column needs is missing."""
+_MOST_CONDITIONS = 2
+"""In one ON clause, as long as a table that a column needs is missing: a key of two columns."""
 
 
 class Source(NamedTuple):
@@ -36,7 +37,7 @@ class Source(NamedTuple):
 @dataclass(eq=False)
 class _Frame:
     """One SELECT. ``depth``: parentheses around it. ``clause``: select, from, on, later or ordered
-    (behind a set operation, where only names of outputs can stand).
+    (behind a set operation, where only names of outputs can stand). ``conditions``: of its last ON.
     """
 
     depth: int
@@ -45,6 +46,7 @@ class _Frame:
     clause: str = "select"
     sources: list[Source] = field(default_factory=list)
     wanted: set[Source] = field(default_factory=set)
+    conditions: int = 0
 
     def chain(self) -> Iterator[_Frame]:
         """This SELECT and those around it whose tables it may use."""
@@ -72,9 +74,15 @@ class _Frame:
 class Scope:
     """The SELECTs that are open in one answer."""
 
-    def __init__(self, tokens: SlotTokens, owners: Iterable[tuple[str, str]]) -> None:
-        """``owners``: column slots, each with its table's."""
+    def __init__(
+        self,
+        tokens: SlotTokens,
+        owners: Iterable[tuple[str, str]],
+        links: Iterable[tuple[str, str]] = (),
+    ) -> None:
+        """``owners``: column slots, each with its table's. ``links``: tables that keys connect."""
         self._tokens = tokens
+        self._links = TableLinks(links)
         self._owners = dict(owners)
         self._columns: dict[str, list[int]] = {}
         for token, column in tokens.columns.items():
@@ -133,7 +141,9 @@ class Scope:
         if text in _JOINS and (text == " FROM " or frame.clause in ("from", "on")):
             frame.clause = "from"
         elif text == " ON ":
-            frame.clause = "on"
+            frame.clause, frame.conditions = "on", 1
+        elif text in CONNECTIVES:
+            frame.conditions += 1
         elif text in LATER:
             ordered = frame.compound and text == " ORDER BY "
             frame.clause = "ordered" if ordered else "later"
@@ -161,9 +171,15 @@ class Scope:
             return allowed
         frame = self._frames[-1]
         narrowed = allowed.copy()
-        for rule in (self._strangers, self._exits, self._detours, self._aliasing, self._aliases):
+        for rule in self._rules:
             narrowed[list(rule(frame))] = False
         return narrowed if narrowed.any() else allowed
+
+    @property
+    def _rules(self) -> Iterable[Callable[[_Frame], Iterable[int]]]:
+        """Each gives tokens that may not come next."""
+        yield from (self._strangers, self._exits, self._detours, self._tangents)
+        yield from (self._aliasing, self._aliases)
 
     def _strangers(self, frame: _Frame) -> Iterator[int]:
         """Columns whose table is not in scope."""
@@ -194,12 +210,15 @@ class Scope:
         if frame.clause != "from" or not missing:
             return
         yield from self._tokens.subquery
-        named = [source.table for source in frame.sources]
-        wanted = {source.table for source in frame.wanted}
-        enough = sum(table not in wanted for table in named) >= _MOST_BETWEEN
+        named = {source.table for source in frame.sources}
         for token, table in self._tokens.tables.items():
-            if table not in missing and (enough or table in named):
+            if table not in missing and not self._links.leads(table, named, missing):
                 yield token
+
+    def _tangents(self, frame: _Frame) -> Iterable[int]:
+        """More conditions of a join, where a table that comes later is what is needed."""
+        enough = frame.clause == "on" and frame.conditions >= _MOST_CONDITIONS
+        return self._tokens.connectives if enough and frame.missing else ()
 
     def _aliasing(self, frame: _Frame) -> Iterable[int]:
         """Whether an alias must or must not follow the table that was just named."""

@@ -16,6 +16,8 @@ LATER = (
 )
 """What follows a FROM clause."""
 
+CONNECTIVES = (" AND ", " OR ")
+
 
 @dataclass(frozen=True)
 class SlotTokens:
@@ -30,6 +32,7 @@ class SlotTokens:
     aliasing: list[int]
     all_but_aliasing: list[int]
     subquery: list[int]
+    connectives: list[int]
 
 
 def slot_tokens(tokenizer: LLTokenizer, terminals: Terminals) -> SlotTokens | None:
@@ -50,4 +53,5 @@ def slot_tokens(tokenizer: LLTokenizer, terminals: Terminals) -> SlotTokens | No
         aliasing=[ids[" AS "]],
         all_but_aliasing=[i for i in ids.values() if i != ids[" AS "]],
         subquery=[ids["("]],
+        connectives=[ids[text] for text in CONNECTIVES if text in ids],
     )

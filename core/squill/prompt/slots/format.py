@@ -102,6 +102,7 @@ def slot_terminals(numbering: Numbering, dialect: str) -> Terminals:
         words=words,
         hidden=tuple(slot for slot in (*tables, *columns, *words) if slot not in shown),
         owners=tuple(_owners(numbering)),
+        links=tuple(_links(numbering)),
     )
 
 
@@ -111,6 +112,14 @@ def _owners(numbering: Numbering) -> Iterator[tuple[str, str]]:
         for _ in table.columns:
             yield column_token(column), table_token(numbering.first_table + index)
             column += 1
+
+
+def _links(numbering: Numbering) -> Iterator[tuple[str, str]]:
+    for table in numbering.schema.tables:
+        for key in table.foreign_keys:
+            if (referred := numbering.schema.table(key.table)) is not None:
+                pair = (numbering.table_number(table), numbering.table_number(referred))
+                yield table_token(pair[0]), table_token(pair[1])
 
 
 def _slots(token: Callable[[int], str], first: int, count: int) -> tuple[str, ...]:
