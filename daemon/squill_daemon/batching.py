@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 import mlx.core as mx
 import numpy as np
-from mlx_lm.models.cache import BatchKVCache, KVCache
+from mlx_lm.models.cache import KVCache
 
+from squill_daemon.batch_cache import BatchCache
 from squill_daemon.compiled import CompiledStep
 
 if TYPE_CHECKING:
@@ -32,6 +33,7 @@ CHUNK = 128
 _MOST_LOGITS = 1 << 18  # computed behind a prompt, of which the last token's alone are wanted
 _LONGEST_LAST_CHUNK = 64
 _MOST_ROWS = 32
+_LEAST_SHARE = 3 / 8  # of a batch's places that are taken; below it, its rows are moved together
 _MOST_BYTES = 1 << 28  # of a batch: above it, moving keys and values costs more than passes save
 
 
@@ -110,7 +112,8 @@ class Batcher:
             mx.eval(one.outputs)
             logits = np.array(one.logits)
             for row, its_logits in zip(one.rows, logits, strict=True):
-                row.logits = its_logits
+                if row is not None:
+                    row.logits = its_logits
 
     def prepare(self, adapter: LoadedAdapter | None) -> None:
         """Compile what decoding with this adapter needs."""
@@ -172,9 +175,11 @@ class Batcher:
 
 @dataclass(frozen=True, slots=True)
 class _Pass:
-    """``logits`` (rows, vocabulary) belong to ``rows``; ``outputs`` is all that it computes."""
+    """``logits`` (rows, vocabulary) belong to ``rows``, those beside a None to nobody; ``outputs``
+    is all that it computes.
+    """
 
-    rows: list[DecodingRow]
+    rows: list[DecodingRow | None]
     logits: mx.array
     outputs: list[mx.array]
 
@@ -183,57 +188,86 @@ def _arrays(state: Any) -> list[mx.array]:
     return [item for item in state if isinstance(item, mx.array)]
 
 
-def _merged(caches: LayerCaches) -> Any:
-    return BatchKVCache.merge(caches)  # type: ignore[no-untyped-call]
-
-
 class _Batch:
-    """Rows of one adapter with their keys and values merged, padded on the left."""
+    """Rows of one adapter that share their passes, each at a place of one `BatchCache`."""
 
     def __init__(self, adapter: LoadedAdapter | None) -> None:
         self.adapter = adapter
-        self.rows: list[DecodingRow] = []
-        self._caches: LayerCaches = []
+        self._rows: list[DecodingRow | None] = []
+        self._cache: BatchCache | None = None
         self._row_bytes = 0
+
+    @property
+    def rows(self) -> list[DecodingRow]:
+        return [row for row in self._rows if row is not None]
 
     def join(self, rows: list[DecodingRow]) -> list[DecodingRow]:
         """Take ``rows`` in as far as there is place; the others are given back."""
         widest = max([self._row_bytes, *(row.nbytes for row in rows)])
-        place = min(_MOST_ROWS, _MOST_BYTES // max(widest, 1)) - len(self.rows)
-        taken, left = rows[: max(place, 0)], rows[max(place, 0) :]
+        most = min(_MOST_ROWS, _MOST_BYTES // max(widest, 1))
+        room = max(most - len(self.rows), 0)
+        taken, left = rows[:room], rows[room:]
         if not taken:
             return left
-        layers = zip(*(row.layers for row in taken), strict=True)
-        merged: list[Any] = [_merged(list(same)) for same in layers]
-        for mine, theirs in zip(self._caches, merged, strict=False):
-            mine.extend(theirs)
-        self._caches = self._caches or merged
         self._row_bytes = widest
+        cache = self._with_places(len(self.rows) + len(taken), taken)
         for row in taken:
+            place = self._rows.index(None)
+            cache.put(place, row.layers)
+            self._rows[place] = row
             row.batch, row.layers = self, []
-        self.rows += taken
         return left
+
+    def _with_places(self, count: int, newcomers: list[DecodingRow]) -> BatchCache:
+        if self._cache is None:
+            places = _places(count)
+            self._cache = BatchCache([row.layers for row in newcomers], places)
+            self._rows = [None] * places
+        elif count > len(self._rows):
+            self._arrange(_places(count))
+        return self._cache
+
+    def _arrange(self, places: int) -> None:
+        """The rows there are, in as many places as that."""
+        assert self._cache is not None, "it holds rows"
+        order = [place for place, row in enumerate(self._rows) if row is not None]
+        free = [None] * (places - len(order))
+        self._cache.arrange([*order, *free])
+        self._rows = [*self.rows, *free]
 
     def step(self, model: Any) -> _Pass:
         """A pass over the next token of each row."""
-        tokens = mx.array([[row.pending.pop(0)] for row in self.rows])
-        logits = model(tokens, cache=self._caches)[:, -1, :].astype(mx.float32)
-        states = [array for cache in self._caches for array in (cache.keys, cache.values)]
-        return _Pass(list(self.rows), logits, [logits, *states])
+        assert self._cache is not None, "it holds rows"
+        self._cache.begin_pass()
+        tokens = [0 if row is None else row.pending.pop(0) for row in self._rows]
+        logits = model(mx.array(tokens)[:, None], cache=self._cache.layers)[:, -1, :]
+        logits = logits.astype(mx.float32)
+        return _Pass(list(self._rows), logits, [logits, *self._cache.arrays])
 
     def row_closed(self) -> None:
         if all(row.closed for row in self.rows):  # then nothing is worth its memory
-            self.rows, self._caches = [], []
+            self._rows, self._cache = [], None
 
     def keep(self, rows: set[DecodingRow]) -> bool:
         """Let go of all others, with what is theirs where they are open; False for none left."""
-        kept = [i for i, row in enumerate(self.rows) if row in rows]
-        if len(kept) == len(self.rows):
-            return bool(kept)
-        for i, row in enumerate(self.rows):
-            if row not in rows and not row.closed:
-                row.batch, row.layers = None, [cache.extract(i) for cache in self._caches]
-        self.rows = [self.rows[i] for i in kept]
-        for cache in self._caches if kept else ():
-            cache.filter(mx.array(kept))
-        return bool(kept)
+        for place, row in enumerate(self._rows):
+            if row is not None and row not in rows:
+                self._let_go(place, row)
+        left = self.rows
+        if len(left) == 1:  # which is quicker alone
+            self._let_go(self._rows.index(left[0]), left[0])
+        elif left and len(left) <= _LEAST_SHARE * len(self._rows):
+            self._arrange(_places(len(left)))
+        return len(left) > 1
+
+    def _let_go(self, place: int, row: DecodingRow) -> None:
+        assert self._cache is not None, "it holds rows"
+        if not row.closed:
+            row.batch, row.layers = None, self._cache.take(place)
+        self._cache.free(place)
+        self._rows[place] = None
+
+
+def _places(rows: int) -> int:
+    """A power of two, so that few comings and goings need other arrays."""
+    return 1 << max(rows - 1, 1).bit_length()

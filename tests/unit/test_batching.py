@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from random import Random
 from typing import TYPE_CHECKING
 
 import pytest
@@ -30,6 +31,16 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> MlxModel:
     from tiny_model import make_tiny_model
 
     return open_model(str(make_tiny_model(tmp_path_factory.mktemp("tiny"))), blas)
+
+
+@pytest.fixture(scope="module")
+def free_model(model: MlxModel, tmp_path_factory: pytest.TempPathFactory) -> MlxModel:
+    """One that writes on and on."""
+    from squill_daemon.mlx_model import open_model
+    from tiny_model import make_tiny_model
+
+    folder = make_tiny_model(tmp_path_factory.mktemp("free"))
+    return open_model(str(folder), model.info.blas, constrained=False)
 
 
 def prompts(count: int) -> list[str]:
@@ -66,6 +77,57 @@ def test_a_text_that_joins_later_and_one_that_leaves_change_nothing(model):
     assert alone[0].startswith(both[0][-1].text)
     assert alone[1].startswith(both[1][-1].text)
     assert [tokens[-1].text for tokens in rest] == [alone[0], alone[2]]
+
+
+def test_in_a_crowd_that_comes_and_goes_each_says_what_it_says_alone(free_model):
+    """Longer texts than those before, more of them than there are places, and fewer again."""
+    rng = Random(3)
+    lengths = [1, 1, 2, 8, 8, 25, 8, 60, 1, 2, 25, 1, 8, 1]
+    texts = [chr(97 + n) + " student" * length for n, length in enumerate(lengths)]
+    wanted = [*3 * [250], *(rng.choice((3, 20, 90)) for _ in texts[3:])]
+    crowd = Crowd(free_model, texts, wanted)
+    while crowd.waiting or crowd.present:
+        crowd.admit(rng.randint(0, 3), most=9)
+        crowd.go_on()
+    assert crowd.most_present == 9
+    for text, length, said in zip(texts, wanted, crowd.said, strict=True):
+        assert said == together(free_model, [text], length)[0]
+
+
+class Crowd:
+    """Texts that are begun one after the other, each with its number of tokens to write."""
+
+    def __init__(self, model: MlxModel, texts: list[str], wanted: list[int]) -> None:
+        self.said = [""] * len(texts)
+        self.waiting = list(range(len(texts)))
+        self.present: dict[int, Generator[Written, None, None]] = {}
+        self.most_present = 0
+        self._model, self._left = model, list(wanted)
+        self._prompts = [driving.read(model, model.encode(text)) for text in texts]
+        self._rows: dict[int, Row] = {}
+
+    def admit(self, count: int, most: int) -> None:
+        for _ in range(min(count, most - len(self.present), len(self.waiting))):
+            number = self.waiting.pop(0)
+            prompt = self._prompts[number]
+            self.present[number] = self._model.write(prompt, GREEDY, SCHEMA, "name?")
+        self.most_present = max(self.most_present, len(self.present))
+
+    def go_on(self) -> None:
+        for number, writing in list(self.present.items()):
+            if number not in self._rows or not self._rows[number].pending:
+                self._write(number, next(writing))
+        if rows := [self._rows[number] for number in self.present]:
+            self._model.launch(rows)
+            self._model.land()
+
+    def _write(self, number: int, token: Written) -> None:
+        self.said[number] = token.text
+        self._left[number] -= 1
+        if token.row is not None:
+            self._rows[number] = token.row
+        if token.end or not self._left[number]:
+            self.present.pop(number).close()
 
 
 def some_of(writing: Generator[Written, None, None], count: int) -> Iterator[Written]:

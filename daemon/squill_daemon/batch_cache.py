@@ -1,0 +1,168 @@
+"""Keys and values of several texts in one array for each layer, as mlx-lm's models use a cache.
+
+Each text has a place, and all of them end at one index: what lies before a text's beginning is
+masked. A text that comes is written into a free place and one that goes leaves its place free, so
+that neither moves the others. Model thread only.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import mlx.core as mx
+from mlx_lm.models.cache import KVCache
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from squill_daemon.prefix_cache import LayerCaches
+
+_STEP = 128
+"""Tokens that room is made for at a time."""
+
+
+class BatchCache:
+    """``layers`` is what the model gets. ``lengths`` are of the texts, None for a free place."""
+
+    def __init__(self, texts: Sequence[LayerCaches], places: int) -> None:
+        self._starts: list[int | None] = [None] * places
+        self._end = _rounded(max(_length(text) for text in texts))
+        self._first = 0
+        self.offset = mx.array([0])
+        self._positions = mx.array([0])
+        self.layers = [_Layer(self, places, self._end + _STEP, layer) for layer in texts[0]]
+
+    @property
+    def places(self) -> int:
+        return len(self._starts)
+
+    @property
+    def nbytes(self) -> int:
+        return sum(layer.nbytes for layer in self.layers)
+
+    @property
+    def arrays(self) -> list[mx.array]:
+        return [array for layer in self.layers for array in (layer.keys, layer.values)]
+
+    def put(self, place: int, text: LayerCaches) -> None:
+        """Write a text into a free place."""
+        if (length := _length(text)) > self._end:
+            self._lay_out(list(range(self.places)), _rounded(length) - self._end)
+        start = self._end - length
+        for layer, own in zip(self.layers, text, strict=True):
+            layer.keys[place : place + 1, :, start : self._end] = own.keys[..., :length, :]
+            layer.values[place : place + 1, :, start : self._end] = own.values[..., :length, :]
+        self._starts[place] = start
+
+    def take(self, place: int) -> LayerCaches:
+        """The text at a place, as a cache of its own."""
+        start = self._starts[place]
+        assert start is not None, "nothing is there"
+        return [layer.own(place, start, self._end) for layer in self.layers]
+
+    def free(self, place: int) -> None:
+        self._starts[place] = None
+
+    def arrange(self, order: Sequence[int | None]) -> None:
+        """New places: the text that was at ``order[i]`` is at ``i`` now; None for a free one."""
+        self._starts = [None if old is None else self._starts[old] for old in order]
+        self._lay_out([old or 0 for old in order], 0)
+
+    def begin_pass(self) -> None:
+        """Before the model is called with one more token for each place."""
+        if self._end == self.layers[0].room:
+            self._lay_out(list(range(self.places)), -self._lowest)
+        # At a free place the new token sees itself alone: nobody looks at what comes of it.
+        starts = mx.array([self._end if start is None else start for start in self._starts])
+        self._first, self._end = self._lowest, self._end + 1
+        self.offset = self._end - 1 - starts
+        self._positions = starts[:, None, None, None]
+
+    def make_mask(
+        self,
+        length: int,  # noqa: ARG002 (mlx-lm's names)
+        *,
+        return_array: bool = False,  # noqa: ARG002 (it is always an array)
+        window_size: int | None = None,
+    ) -> mx.array:
+        seen = mx.arange(self._first, self._end)
+        mask = self._positions <= seen
+        return mask if window_size is None else mask & (seen >= self._end - window_size)
+
+    @property
+    def window(self) -> tuple[int, int]:
+        """What of the arrays this pass looks at; its own token is the last of it."""
+        return self._first, self._end
+
+    @property
+    def _lowest(self) -> int:
+        return min((start for start in self._starts if start is not None), default=self._end)
+
+    def _lay_out(self, order: list[int], shift: int) -> None:
+        """Into new arrays, moved by ``shift`` tokens, with room behind them."""
+        self._starts = [None if start is None else start + shift for start in self._starts]
+        for layer in self.layers:
+            layer.lay_out(mx.array(order), self._end, shift)
+        self._end += shift
+
+
+class _Layer:
+    """What a layer's attention sees as its cache."""
+
+    def __init__(self, batch: BatchCache, places: int, room: int, like: KVCache) -> None:
+        self._batch = batch
+        self.keys = _zeros(like.keys, places, room)
+        self.values = _zeros(like.values, places, room)
+
+    @property
+    def room(self) -> int:
+        return int(self.keys.shape[2])
+
+    @property
+    def nbytes(self) -> int:
+        return int(self.keys.nbytes + self.values.nbytes)
+
+    @property
+    def offset(self) -> mx.array:
+        return self._batch.offset
+
+    def make_mask(self, *places: Any, **options: Any) -> mx.array:
+        return self._batch.make_mask(*places, **options)
+
+    def update_and_fetch(self, keys: mx.array, values: mx.array) -> tuple[mx.array, mx.array]:
+        first, end = self._batch.window
+        self.keys[..., end - 1 : end, :] = keys
+        self.values[..., end - 1 : end, :] = values
+        return self.keys[..., first:end, :], self.values[..., first:end, :]
+
+    def own(self, place: int, start: int, end: int) -> KVCache:
+        cache: Any = KVCache()  # type: ignore[no-untyped-call]
+        cache.keys = mx.contiguous(self.keys[place : place + 1, :, start:end])
+        cache.values = mx.contiguous(self.values[place : place + 1, :, start:end])
+        cache.offset = end - start
+        return cache  # type: ignore[no-any-return]
+
+    def lay_out(self, order: mx.array, end: int, shift: int) -> None:
+        self.keys = _laid_out(self.keys[order], end, shift)
+        self.values = _laid_out(self.values[order], end, shift)
+
+
+def _laid_out(array: mx.array, end: int, shift: int) -> mx.array:
+    moved = array[:, :, max(0, -shift) : end]
+    places, heads, _, width = array.shape
+    before = mx.zeros((places, heads, max(0, shift), width), array.dtype)
+    behind = mx.zeros((places, heads, _STEP, width), array.dtype)
+    return mx.concatenate([before, moved, behind], axis=2)
+
+
+def _zeros(like: Any, places: int, room: int) -> mx.array:
+    _, heads, _, width = like.shape
+    return mx.zeros((places, heads, room, width), like.dtype)
+
+
+def _length(text: LayerCaches) -> int:
+    return int(text[0].offset)
+
+
+def _rounded(length: int) -> int:
+    return -(-length // _STEP) * _STEP
