@@ -81,6 +81,14 @@ class LearningSettings:
     """A larger file of examples is set aside whole."""
     keep_accepted: bool = True
     """Whether accepted suggestions become pairs when their file is saved, as they stand then."""
+    automatic: bool = True
+    """Whether pairs are learned in the background while an editor has the workspace open."""
+    quiet_seconds: int = 10
+    """How long the pairs must stay as they are before a training in the background begins."""
+    poll_seconds: int = 0
+    """Seconds between two looks at the example folders; 0 to be told by the file system."""
+    most_steps: int = 0
+    """Most steps of one training; 0 for the recipe's own number."""
     on_battery: bool = False
     """Whether a training in the background goes on while the machine runs on its battery."""
     most_load: int = 200

@@ -17,11 +17,13 @@ from squill.errors import (
 )
 from squill.memory import resident_bytes
 from squill.paths import PROTOCOL_VERSION
+from squill.training import REPORT
 from squill_daemon.adapter_methods import AdapterMethods
 from squill_daemon.engine import Answer
 from squill_daemon.log_file import log_problem
 from squill_daemon.metrics import Metrics
 from squill_daemon.requests import flag, generate_request, prefill_request
+from squill_daemon.training_methods import TrainingMethods
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -30,10 +32,11 @@ if TYPE_CHECKING:
     from squill_daemon.engine import Outcome
     from squill_daemon.jobs import Job
     from squill_daemon.model_thread import ModelThread
+    from squill_daemon.training_methods import Broadcast
 
 METHODS = (
     *("hello", "status", "generate", "prefill", "cancel"),
-    *("adapters/list", "adapters/activate", "adapters/rollback", "retire", "shutdown"),
+    *("adapters/list", "adapters/activate", "adapters/rollback", REPORT, "retire", "shutdown"),
 )
 
 
@@ -41,16 +44,21 @@ class DaemonMethods:
     """Answers the requests of all connections.
 
     ``stop`` asks the daemon to end, with the requests so far answered first where it gets True;
-    ``retire`` asks it to end with its last client.
+    ``retire`` asks it to end with its last client. ``broadcast`` notifies all clients.
     """
 
     def __init__(
-        self, model: ModelThread, stop: Callable[[bool], None], retire: Callable[[], None]
+        self,
+        model: ModelThread,
+        stop: Callable[[bool], None],
+        retire: Callable[[], None],
+        broadcast: Broadcast,
     ) -> None:
         self._model = model
         self._stop = stop
         self._retire = retire
         self._adapters = AdapterMethods(model)
+        self._trainings = TrainingMethods(broadcast)
         self._metrics = Metrics()
         self._started = time.monotonic()
 
@@ -91,6 +99,8 @@ class DaemonMethods:
                 return (await _outcome(connection, request_id, job)).to_wire()
             case "cancel":
                 return {"cancelled": self.cancel(connection, _id(params))}
+            case "training/report":
+                return self._trainings.report(connection, params)
             case "retire":
                 self._retire()
                 return {}
@@ -113,6 +123,7 @@ class DaemonMethods:
     def gone(self, connection: Connection) -> None:
         for job in list(connection.jobs.values()):
             self._model.cancel(job, "The client has gone.")
+        self._trainings.gone(connection)
 
     def _hello(self, connection: Connection, params: Mapping[str, Any]) -> dict[str, Any]:
         asked = params.get("protocol")
@@ -158,6 +169,7 @@ class DaemonMethods:
             "loads": self._model.loads,
             "tuned": self._model.tuned,
             "memory_bytes": resident_bytes(),
+            "trainings": self._trainings.running,
             "log_problem": log_problem(),
         }
 

@@ -21,7 +21,7 @@ from squill_daemon.upkeep import Upkeep
 
 if TYPE_CHECKING:
     import socket
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from squill.settings import DaemonSettings
     from squill_daemon.engine import Engine
@@ -53,7 +53,7 @@ class Server:
         self._unfinished = Unfinished()
         upkeep = Upkeep(idle_seconds=60.0 * settings.idle_minutes)
         self._model = ModelThread(engine, self._state_changed, settings.queue_limit, upkeep)
-        self._methods = DaemonMethods(self._model, self.stop, self.retire)
+        self._methods = DaemonMethods(self._model, self.stop, self.retire, self._broadcast)
 
     def stop(self, drain: bool = False) -> None:
         """End. With ``drain``, the requests taken so far are answered first, within a time."""
@@ -175,9 +175,12 @@ class Server:
 
     def _state_changed(self, state: ModelState) -> None:
         log.info("model %s: %s", state.name, state.message)
+        self._broadcast("status/changed", {"state": state.name, "message": state.message})
+
+    def _broadcast(self, method: str, params: Mapping[str, Any]) -> None:
         for connection in self._connections:
             if connection.greeted:
-                connection.notify("status/changed", {"state": state.name, "message": state.message})
+                connection.notify(method, params)
 
 
 async def _turn_away(accepted: socket.socket) -> None:

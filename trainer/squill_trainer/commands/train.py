@@ -1,4 +1,4 @@
-"""``squill train --once``: learn the example pairs of a workspace."""
+"""``squill train``: learn the example pairs of a workspace, once or whenever there are new ones."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import argparse
 import asyncio
 import os
 import sys
-import time
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,19 +19,21 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from squill.settings import Settings
-    from squill_trainer.learning.lora import Step
     from squill_trainer.learning.run import Outcome
 
 PROMOTED, REFUSED, USAGE, TROUBLE = range(4)
 
-_LINE_SECONDS = 5.0
+_DIGITS = 12
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Exit code 0: learned, or nothing is new; 1: the gate refused it; 2: usage; 3: trouble."""
     options = _parser().parse_args(argv)
     try:
-        outcome = _learn(options)
+        workspace = _workspace(options)
+        if options.watch:
+            return _watch(options, workspace)
+        outcome = _learn(options, workspace)
     except UsageError as error:
         _say(f"squill train: {error.message}")
         return USAGE
@@ -48,7 +50,11 @@ def _parser() -> argparse.ArgumentParser:
         description="Learn a workspace's example pairs. What is learned is used only if it is "
         "better than what is in use.",
     )
-    parser.add_argument("--once", action="store_true", required=True, help="train now, then end")
+    when = parser.add_mutually_exclusive_group(required=True)
+    when.add_argument("--once", action="store_true", help="train now, then end")
+    when.add_argument(
+        "--watch", action="store_true", help="train whenever there are new pairs, until interrupted"
+    )
     parser.add_argument(
         "--workspace",
         type=Path,
@@ -56,62 +62,54 @@ def _parser() -> argparse.ArgumentParser:
         metavar="DIR",
         help="the folder with the pairs and the table definitions (default: this one)",
     )
+    parser.add_argument("--model", help="the model that is to learn (default: the setting `model`)")
+    parser.add_argument(
+        "--background",
+        action="store_true",
+        help="with --once: wait while the machine is busy, or runs on its battery",
+    )
+    # What an editor gives: watch for as long as its process lives, unless another trainer does.
+    parser.add_argument("--watch-for", type=int, metavar="PID", help=argparse.SUPPRESS)
     return parser
 
 
-def _learn(options: argparse.Namespace) -> Outcome:
+def _workspace(options: argparse.Namespace) -> Path:
     if not options.workspace.is_dir():
         raise UsageError(f"{options.workspace} is no folder. Name one with --workspace DIR.")
+    return Path(os.path.normpath(options.workspace.absolute()))
+
+
+def _settings(options: argparse.Namespace) -> Settings:
     settings = load_settings(options.workspace, _say)
+    return replace(settings, model=options.model) if options.model else settings
+
+
+def _watch(options: argparse.Namespace, workspace: Path) -> int:
+    from squill_trainer.commands.train_watch import watch
+
+    watch(str(workspace), options.model or "", options.watch_for, _say)
+    return PROMOTED
+
+
+def _learn(options: argparse.Namespace, workspace: Path) -> Outcome:
+    settings = _settings(options)
     # mx.compile loads libraries from TMPDIR: a shared /tmp would be a way in.
     os.environ["TMPDIR"] = str(make_private_directory(runtime_paths().temporary))
     from squill.blas import load_blas
 
     load_blas()  # before anything imports MLX
+    from squill_trainer.commands.train_once import learn
     from squill_trainer.learning.pacing import lower_priority
 
     lower_priority()
-    return asyncio.run(_run(options.workspace, settings))
-
-
-async def _run(workspace: Path, settings: Settings) -> Outcome:
-    from squill_trainer.learning.pacing import Pacer
-    from squill_trainer.learning.run import Report, Retraining
-
-    pacer = Pacer(
-        on_battery=settings.learning.on_battery,
-        most_load=settings.learning.most_load,
-        report=_say,
-        patient=False,
-    )
-    report = Report(_say, Progress())
-    try:
-        return await Retraining(workspace, settings, pacer, report).run()
-    finally:
-        await pacer.close()
-
-
-class Progress:
-    """A line that is written over on a terminal, else a line now and then."""
-
-    def __init__(self) -> None:
-        self._told = time.monotonic()
-
-    def __call__(self, step: Step, steps: int) -> None:
-        text = f"step {step.number}/{steps}  loss {step.loss:.3f}"
-        if sys.stderr.isatty():
-            end = "\n" if step.number == steps else ""
-            print(f"\r{text}\x1b[K", end=end, file=sys.stderr, flush=True)
-        elif step.number == steps or time.monotonic() - self._told > _LINE_SECONDS:
-            self._told = time.monotonic()
-            _say(text)
+    return asyncio.run(learn(workspace, settings, _say, patient=options.background))
 
 
 def describe(outcome: Outcome) -> str:
     """One line on what a run came to."""
     if outcome.digest is None:
         return outcome.reason
-    name = outcome.digest[:12]
+    name = outcome.digest[:_DIGITS]
     if not outcome.promoted:
         return f"adapter {name} is not used: {outcome.reason}"
     return (
@@ -121,4 +119,4 @@ def describe(outcome: Outcome) -> str:
 
 
 def _say(text: str) -> None:
-    print(text, file=sys.stderr)
+    print(text, file=sys.stderr, flush=True)

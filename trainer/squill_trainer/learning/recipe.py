@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from squill_trainer.learning.curriculum import Mixture
 from squill_trainer.learning.lora import LoraSettings, OptimizerSettings
@@ -24,6 +24,10 @@ class Recipe:
     most_steps: int
     mixture: Mixture = field(default_factory=Mixture)
     seed: int = 0
+
+    def at_most(self, steps: int) -> Recipe:
+        """With no more steps than that; 0 for its own limit."""
+        return replace(self, most_steps=min(steps, self.most_steps)) if steps else self
 
     def optimizer(self, pairs: int, *, warm: bool) -> OptimizerSettings:
         """``warm``: from an adapter that knows most of the pairs already."""

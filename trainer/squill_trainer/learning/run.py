@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import tempfile
 import time
@@ -14,11 +13,12 @@ import mlx.core as mx
 
 from squill.adapters import WEIGHTS, user_registry
 from squill.client import connect_or_start
-from squill.errors import AdapterError, ModelError, SchemaError
+from squill.errors import ModelError, SchemaError
 from squill.model_files import EMBEDDED_NAME, canonical_model, content_digest, model_folder
 from squill.pairs.store import PairStore
 from squill.paths import state_directory
 from squill.prompt import format_for_model
+from squill.training.history import subject_of, workspace_name
 from squill_trainer.learning.batches import groups
 from squill_trainer.learning.checkpoint import Checkpoint
 from squill_trainer.learning.curriculum import Curriculum
@@ -27,6 +27,7 @@ from squill_trainer.learning.examples import Encoder, Example
 from squill_trainer.learning.gate import Measured, Verdict, judge
 from squill_trainer.learning.general import watched_examples
 from squill_trainer.learning.lora import LoraTraining, load_base
+from squill_trainer.learning.need import card_in_use, needless
 from squill_trainer.learning.recipe import recipe_for
 from squill_trainer.learning.split import split
 
@@ -47,7 +48,10 @@ _CHECKPOINT_SECONDS = 15.0
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What a run came to. ``digest`` is the candidate's, None where nothing was trained."""
+    """What a run came to. ``digest`` is the candidate's, None where nothing was trained.
+
+    ``subject`` names what was learned from (`squill.training.history.subject_of`).
+    """
 
     promoted: bool
     reason: str
@@ -57,6 +61,7 @@ class Outcome:
     after: str = ""
     seconds: float = 0.0
     losses: tuple[float, ...] = ()
+    subject: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,35 +91,22 @@ class Retraining:
         began = time.monotonic()
         pairs = PairStore(self._workspace, self._settings).load()
         self._base = content_digest(model_folder(self._settings.model))
-        self._current = self._card_in_use()
-        if reason := self._needless(pairs.usable):
+        self._current, problem = card_in_use(self._registry, self._workspace, self._base)
+        if problem:
+            self._report.say(problem)
+        if reason := needless(pairs.usable, self._current):
             return Outcome(promoted=False, reason=reason, pairs=len(pairs.usable))
         model = self._settings.model
         options = ("--model", canonical_model(model, Path.cwd())) if model else ()
         async with await connect_or_start(options=options, name="squill train") as daemon:
             await self._check_served(daemon)
             outcome = await self._improve(pairs, daemon)
-        return replace(outcome, seconds=time.monotonic() - began, losses=tuple(self._losses))
-
-    def _card_in_use(self) -> AdapterCard | None:
-        """That of the adapter in use, where it is one of this model's."""
-        digest = self._registry.active(str(self._workspace))
-        if digest is None:
-            return None
-        try:
-            card = self._registry.card(digest)
-        except AdapterError as error:
-            self._report.say(error.message)
-            return None
-        return card if card.base == self._base else None
-
-    def _needless(self, pairs: Sequence[Pair]) -> str:
-        if not pairs:
-            return "There are no example pairs to learn from. Add some with `squill pairs add`."
-        known = set(self._current.pairs) if self._current else set()
-        if known == {pair.digest for pair in pairs}:
-            return f"Nothing is new: the adapter in use has learned all {len(pairs)} pairs."
-        return ""
+        return replace(
+            outcome,
+            seconds=time.monotonic() - began,
+            losses=tuple(self._losses),
+            subject=subject_of(self._base, (pair.digest for pair in pairs.usable)),
+        )
 
     async def _check_served(self, daemon: Asks) -> None:
         served = (await daemon.call("status"))["model"]
@@ -166,7 +158,7 @@ class Retraining:
         folder = model_folder(self._settings.model)
         model, tokenizer = load_base(folder)
         encoder = Encoder(tokenizer, format_for_model(folder, chat_template(tokenizer)))
-        recipe = recipe_for(encoder.prompt_format.id)
+        recipe = recipe_for(encoder.prompt_format.id).at_most(self._settings.learning.most_steps)
         examples = _expressible([_example(pair, pairs) for pair in learned], encoder)
         if not examples:
             raise ModelError("None of the pairs can be written in the form that the model reads.")
@@ -203,7 +195,7 @@ class Retraining:
         return training.start_from(weights)
 
     def _checkpoint(self, learned: Sequence[Pair], recipe: Recipe, *, warm: bool) -> Checkpoint:
-        name = hashlib.sha256(os.fsencode(self._workspace)).hexdigest()[:32]
+        name = workspace_name(self._workspace)
         subject = {
             "base": self._base,
             "pairs": [pair.digest for pair in learned],

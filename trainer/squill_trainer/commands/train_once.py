@@ -1,0 +1,134 @@
+"""One training: one at a time for each user, told to terminal and editors, and remembered."""
+
+from __future__ import annotations
+
+import asyncio
+import fcntl
+import os
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from squill.paths import runtime_paths
+from squill.private import make_private_directory
+from squill.training import Training, TrainingHistory, TrainingReport
+from squill_trainer.commands.train_progress import DaemonReporter, terminal_progress
+from squill_trainer.learning.pacing import Pacer
+from squill_trainer.learning.run import Report, Retraining
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from squill.settings import Settings
+    from squill_trainer.learning.lora import Step
+    from squill_trainer.learning.run import Outcome
+
+_DIGITS = 4
+_MOST_LOSSES = 500
+
+
+async def learn(
+    workspace: Path, settings: Settings, say: Callable[[str], None], *, patient: bool
+) -> Outcome:
+    """Run one training of ``workspace``, an absolute path.
+
+    ``patient``: wait on battery and while others work.
+
+    Raises:
+        SquillError: what `Retraining.run` raises.
+    """
+    folder = str(workspace)
+    with _alone(say):
+        editors = DaemonReporter(folder)
+        end = TrainingReport(folder, "gone")
+        try:
+            outcome = await _run(workspace, settings, say, editors, patient=patient)
+            end = TrainingReport(folder, "done", _line(outcome), adapter=_adapter(outcome))
+        finally:
+            await editors.close(end)
+    if outcome.digest is not None:
+        await asyncio.to_thread(TrainingHistory(workspace).add, _remembered(outcome))
+    return outcome
+
+
+async def _run(
+    workspace: Path,
+    settings: Settings,
+    say: Callable[[str], None],
+    editors: DaemonReporter,
+    *,
+    patient: bool,
+) -> Outcome:
+    def waits(reason: str) -> None:
+        say(reason)
+        editors.tell("waiting", reason)
+
+    def told(text: str) -> None:
+        say(text)
+        editors.tell("learning", text)
+
+    pacer = Pacer(
+        on_battery=settings.learning.on_battery,
+        most_load=settings.learning.most_load,
+        report=waits,
+        patient=patient,
+    )
+    with terminal_progress(say) as shown:
+
+        def stepped(step: Step, steps: int) -> None:
+            shown(step, steps)
+            editors.tell("learning", step=step.number, steps=steps)
+
+        try:
+            await pacer.wait()
+            return await Retraining(workspace, settings, pacer, Report(told, stepped)).run()
+        finally:
+            await pacer.close()
+
+
+@contextmanager
+def _alone(say: Callable[[str], None]) -> Iterator[None]:
+    """Two trainings at once would only slow each other down. A dead one holds nothing."""
+    folder = make_private_directory(runtime_paths().directory)
+    flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
+    descriptor = os.open(folder / "training.lock", flags, 0o600)
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            say("waiting for another training to end")
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _adapter(outcome: Outcome) -> str:
+    return outcome.digest if outcome.digest and outcome.promoted else ""
+
+
+def _line(outcome: Outcome) -> str:
+    """What editors show."""
+    if outcome.digest is None:
+        return outcome.reason
+    if not outcome.promoted:
+        return f"Nothing learned from {outcome.pairs} pairs: {outcome.reason}"
+    name = outcome.digest[:_DIGITS]
+    return f"learned {outcome.pairs} pairs: {outcome.before} → {outcome.after}, adapter {name}"
+
+
+def _remembered(outcome: Outcome) -> Training:
+    thinned = outcome.losses[:: len(outcome.losses) // _MOST_LOSSES + 1]
+    return Training(
+        subject=outcome.subject,
+        time=datetime.now(UTC).isoformat(timespec="seconds"),
+        digest=outcome.digest,
+        promoted=outcome.promoted,
+        reason=outcome.reason,
+        pairs=outcome.pairs,
+        before=outcome.before,
+        after=outcome.after,
+        seconds=round(outcome.seconds, 1),
+        losses=tuple(round(loss, 4) for loss in thinned),
+    )

@@ -1,0 +1,96 @@
+"""Who wants which workspace learned: a small file each, so that one trainer serves all.
+
+::
+
+    trainer/
+    ├── lock             held by the trainer that watches
+    └── <hash>-<pid>.json    a workspace, and the process that it is watched for
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import os
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from squill.adapters.files import replace_file
+from squill.paths import runtime_paths
+from squill.private import make_private_directory
+from squill.training.history import workspace_name
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+@dataclass(frozen=True, slots=True)
+class WatchRequest:
+    """``model`` is the setting's value, where the requesting process knows a better one."""
+
+    workspace: str
+    pid: int
+    model: str = ""
+
+
+class WatchRequests:
+    """Those of the current user, in the runtime folder."""
+
+    def __init__(self) -> None:
+        runtime = make_private_directory(runtime_paths().directory)
+        self._folder = make_private_directory(runtime / "trainer")
+
+    def add(self, request: WatchRequest) -> Path:
+        """It holds for as long as its process lives, and its file is there."""
+        name = f"{workspace_name(Path(request.workspace))}-{request.pid}.json"
+        path = self._folder / name
+        replace_file(path, json.dumps(asdict(request)).encode())
+        return path
+
+    def standing(self) -> dict[str, WatchRequest]:
+        """One request for each workspace; those of processes that have ended are removed."""
+        found: dict[str, WatchRequest] = {}
+        for path in sorted(self._folder.glob("*.json")):
+            request = _read(path)
+            if request is not None and _is_alive(request.pid):
+                found[request.workspace] = request
+            else:
+                path.unlink(missing_ok=True)
+        return found
+
+    @contextlib.contextmanager
+    def sole(self) -> Iterator[bool]:
+        """Whether this process is the one that watches, for as long as the context is open."""
+        flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
+        descriptor = os.open(self._folder / "lock", flags, 0o600)
+        try:
+            yield _lock(descriptor)
+        finally:
+            os.close(descriptor)
+
+
+def _lock(descriptor: int) -> bool:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _read(path: Path) -> WatchRequest | None:
+    try:
+        return WatchRequest(**json.loads(path.read_bytes()))
+    except (OSError, ValueError, TypeError):
+        return None
+
+
+def _is_alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except PermissionError:
+        return True
+    except (ProcessLookupError, OverflowError):
+        return False
+    return True
