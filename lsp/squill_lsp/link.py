@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from squill.client import DaemonClient, connect_or_start, restart_daemon
 from squill.errors import DaemonUnavailableError, SquillError, from_wire
+from squill.training import CHANGED
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from squill_lsp.status import State
 
     OnState = Callable[[State, str, str], None]
+    OnTraining = Callable[[Mapping[str, Any]], None]
 
 PAUSE_SECONDS = 5.0
 """After a failed start the next one waits so long; requests in between fail at once."""
@@ -29,16 +31,18 @@ class DaemonLink:
 
     ``epoch`` grows with all that may end what the daemon said or knew before: each connection,
     made or lost, and each change of its state but the loading of the same model.
-    ``on_state`` receives state, message and model ("" where unknown) at each change.
+    ``on_state`` receives state, message and model ("" where unknown) at each change, and
+    ``on_training`` what the daemon hands on of trainings.
     """
 
-    def __init__(self, on_state: OnState) -> None:
+    def __init__(self, on_state: OnState, on_training: OnTraining = lambda _: None) -> None:
         self.autostart = True
         self.start_options: tuple[str, ...] = ()
         self.epoch = 0
         self._closed = False
         self._daemon_state = ""
         self._on_state = on_state
+        self._on_training = on_training
         self._client: DaemonClient | None = None
         self._connecting: asyncio.Task[DaemonClient] | None = None
         self._failure: tuple[float, SquillError] | None = None
@@ -112,7 +116,10 @@ class DaemonLink:
             )
             self._client, self._failure = client, None
             self._daemon_state = ""
-            self._report(await client.call("status"))
+            status = await client.call("status")
+            self._report(status)
+            for training in status.get("trainings") or ():
+                self._on_training(training)
         except SquillError as error:
             self._on_state("trouble", error.message, "")
             raise
@@ -134,6 +141,8 @@ class DaemonLink:
     def _notified(self, method: str, params: Mapping[str, Any]) -> None:
         if method == "status/changed":
             self._report(params)
+        elif method == CHANGED:
+            self._on_training(params)
 
     def _report(self, status: Mapping[str, Any]) -> None:
         name = str(status.get("state"))

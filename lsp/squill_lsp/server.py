@@ -17,19 +17,23 @@ from pygls.lsp.server import LanguageServer
 from pygls.uris import to_fs_path
 
 from squill import __version__
+from squill.errors import SquillError
 from squill.settings import Settings
 from squill_lsp.buffers import Buffer, is_sql_document
 from squill_lsp.editor_settings import read_settings
 from squill_lsp.in_flight import InFlight
+from squill_lsp.learning import LearningDisplay
 from squill_lsp.link import DaemonLink
 from squill_lsp.progress import LoadingProgress
 from squill_lsp.protocol import SquillProtocol
 from squill_lsp.status import STATUS_METHOD, Status, StatusReporter
+from squill_lsp.trainer import Trainers
 from squill_lsp.workspace_files import WorkspaceFiles
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine
 
+    from pygls.progress import Progress
     from pygls.workspace import TextDocument
 
     from squill_lsp.acceptances import Acceptances
@@ -57,8 +61,16 @@ class SquillServer(LanguageServer):
         self.last_document = ""
         self.in_flight = InFlight()
         self.files = WorkspaceFiles()
-        self.link = DaemonLink(self._daemon_state)
+        self.link = DaemonLink(self._daemon_state, lambda told: self._learning.heard(told))
         self.status = StatusReporter(self._tell_status)
+        self.trainers = Trainers()
+        self._learning = LearningDisplay(
+            self.status,
+            self.folders,
+            self._editor_progress,
+            self.spawn,
+            lambda message: self.log(message, types.MessageType.Info),
+        )
         self._progress = LoadingProgress(self.spawn)
         self._suggester: Suggester | None = None
         self._acceptances: Acceptances | None = None
@@ -119,6 +131,14 @@ class SquillServer(LanguageServer):
             module = importlib.import_module("squill_lsp.rewriting")
             self._rewriter = module.Rewriter(self.suggester)
         return self._rewriter
+
+    async def watch_pairs(self) -> None:
+        """See to it that a trainer watches the folders' pairs, where there are any."""
+        for folder in self.folders():
+            try:
+                await asyncio.to_thread(self.trainers.watch, folder, self.settings)
+            except SquillError as error:
+                self.log(error.message)
 
     def spawn(self, work: Coroutine[Any, Any, None], *, must_end: bool = False) -> None:
         """Run ``work`` beside the messages; it ends with the server, which waits where it must."""
@@ -187,11 +207,16 @@ class SquillServer(LanguageServer):
     def _daemon_state(self, state: State, message: str, model: str) -> None:
         model = model or self.status.current.model
         self.status.update(state=state, message=message, model=model)
+        if state in ("starting", "trouble"):
+            self._learning.lost()
+
+    def _editor_progress(self) -> Progress | None:
+        return self.work_done_progress if self.can("window.work_done_progress") else None
 
     def _tell_status(self, status: Status) -> None:
         self.protocol.notify(STATUS_METHOD, status.to_client())
-        if self.can("window.work_done_progress"):
-            self._progress.follow(status, self.work_done_progress)
+        if progress := self._editor_progress():
+            self._progress.follow(status, progress)
 
     async def close(self) -> None:
         for task in self._background:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-State = Literal["starting", "loading", "ready", "idle", "thinking", "trouble"]
+State = Literal["starting", "loading", "ready", "idle", "thinking", "learning", "trouble"]
 
 STATUS_METHOD = "squill/status"
 
@@ -29,6 +29,7 @@ class Status:
     dialect: str = ""
     dialect_origin: str = ""
     model: str = ""
+    adapter: str = ""
 
     def to_client(self) -> dict[str, str]:
         return {
@@ -37,6 +38,7 @@ class Status:
             "dialect": self.dialect,
             "dialectOrigin": self.dialect_origin,
             "model": self.model,
+            "adapter": self.adapter,
         }
 
 
@@ -48,6 +50,7 @@ class StatusReporter:
         self._status = Status()
         self._thinking = 0
         self._late = False
+        self._learning = ""
         self._told: Status | None = None
 
     @property
@@ -55,6 +58,8 @@ class StatusReporter:
         if self._thinking and self._status.state == "ready":
             message = _LATE if self._late else _WRITING
             return replace(self._status, state="thinking", message=message)
+        if self._learning and self._status.state in ("ready", "idle"):
+            return replace(self._status, state="learning", message=self._learning)
         return self._status
 
     def update(self, **changes: Any) -> None:
@@ -68,6 +73,14 @@ class StatusReporter:
         """What was said of an earlier question holds no more; what was said of the daemon does."""
         if self._status.state == "ready":
             self.update(message="")
+
+    def learning(self, message: str, **changes: Any) -> None:
+        """A training goes on, and ``message`` says how far it is; empty for none.
+
+        ``changes`` are those of `update`.
+        """
+        self._learning = message
+        self.update(**changes)
 
     @contextmanager
     def thinking(self) -> Iterator[None]:

@@ -207,6 +207,7 @@ class Suggester:
     async def _ground(self, document: Buffer, schema: Schema) -> Ground:
         workspace = self._workspace(document)
         adapter = await asyncio.to_thread(self._active_adapter, workspace)
+        self._status.update(adapter=adapter or "")
         return Ground(schema.digest, adapter, workspace, self._link.epoch)
 
     def _active_adapter(self, workspace: str) -> str | None:

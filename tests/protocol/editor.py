@@ -170,6 +170,7 @@ def make_environment(folder: Path, runtime: Path, **extra: str) -> dict[str, str
     own = {f"SQUILL_{name}_DIR": str(folder / name.lower()) for name in names}
     scripted = f"{sys.executable} {SCRIPTED_DAEMON}"
     own |= {"SQUILL_RUNTIME_DIR": str(runtime), "SQUILL_DAEMON_COMMAND": scripted}
+    own |= {"SQUILL_TRAINER_COMMAND": "true"}
     return {**os.environ, **own, **extra}
 
 

@@ -82,14 +82,7 @@ async def accept(editor: Editor, uri: str, *, report: bool = True) -> str:
 async def run_item(editor: Editor, command: types.Command) -> Any:
     params = types.ExecuteCommandParams(command.command, command.arguments)
     found: Any = await editor.client.workspace_execute_command_async(params)
-    return as_dict(found)
-
-
-def as_dict(found: Any) -> Any:
-    """pygls makes objects of JSON."""
-    if hasattr(found, "_asdict"):
-        return {key: as_dict(value) for key, value in found._asdict().items()}
-    return [as_dict(each) for each in found] if isinstance(found, list) else found
+    return found
 
 
 def save(editor: Editor, folder: Path, text: str) -> None:
@@ -116,7 +109,7 @@ async def test_an_accepted_statement_is_a_pair_once_it_is_saved(
     [pair] = kept(folder)
     assert (pair["question"], pair["sql"]) == (QUESTION, SQL)
     assert "edited" not in pair
-    found = as_dict(await run(editor, "squill.pairs"))
+    found = await run(editor, "squill.pairs")
     assert [each["question"] for each in found["pairs"]] == [QUESTION]
 
 
@@ -138,7 +131,7 @@ async def test_it_is_kept_as_it_stands_and_each_saving_replaces_the_last(
 async def test_what_was_only_shown_is_no_pair(editor: Editor, folder: Path, uri: str) -> None:
     text = await accept(editor, uri, report=False)
     save(editor, folder, text)
-    assert as_dict(await run(editor, "squill.pairs"))["pairs"] == []
+    assert (await run(editor, "squill.pairs"))["pairs"] == []
     assert kept(folder) == []
 
 
@@ -148,7 +141,7 @@ async def test_what_was_deleted_before_it_was_saved_is_no_pair(
     await accept(editor, uri)
     editor.edit(BEGUN, uri=uri)
     save(editor, folder, BEGUN)
-    assert as_dict(await run(editor, "squill.pairs"))["pairs"] == []
+    assert (await run(editor, "squill.pairs"))["pairs"] == []
     assert kept(folder) == []
 
 
@@ -169,7 +162,7 @@ async def test_cleaning_up_leaves_the_pair(editor: Editor, folder: Path, uri: st
     await until(lambda: bool(kept(folder)))
     editor.edit(TABLE, uri=uri)
     save(editor, folder, TABLE)
-    assert len(as_dict(await run(editor, "squill.pairs"))["pairs"]) == 1
+    assert len((await run(editor, "squill.pairs"))["pairs"]) == 1
 
 
 async def test_a_statement_that_no_longer_fits_is_set_aside_with_its_reason(
@@ -179,7 +172,7 @@ async def test_a_statement_that_no_longer_fits_is_set_aside_with_its_reason(
     editor.edit(text, uri=uri)
     save(editor, folder, text)
     await editor.until(lambda: any("Not learned from" in s.message for s in editor.statuses))
-    found = as_dict(await run(editor, "squill.pairs"))
+    found = await run(editor, "squill.pairs")
     assert found["pairs"] == []
     [aside] = found["set_aside"]
     assert "rank" in aside["reason"]
@@ -245,7 +238,7 @@ async def test_the_setting_turns_it_off(
     async with editing(environment, folder=folder, options=options) as editor:
         await accept(editor, uri, report=False)
         told = {"uri": uri, "range": {"start": {"line": 3, "character": 0}}, "question": QUESTION}
-        assert as_dict(await run(editor, "squill.accepted", **told)) == {"followed": False}
+        assert (await run(editor, "squill.accepted", **told)) == {"followed": False}
 
 
 async def test_the_statement_at_the_cursor_is_kept_and_forgotten(
@@ -254,7 +247,7 @@ async def test_the_statement_at_the_cursor_is_kept_and_forgotten(
     text = f"{BEGUN}SELECT COUNT(*) FROM clients;\n"
     editor.open(text, uri)
     at = {"uri": uri, "position": {"line": 3, "character": 4}}
-    done = as_dict(await run(editor, "squill.keepExample", **at))
+    done = await run(editor, "squill.keepExample", **at)
     assert done == {
         "kept": True,
         "reason": "",
@@ -264,7 +257,7 @@ async def test_the_statement_at_the_cursor_is_kept_and_forgotten(
     assert len(kept(folder)) == 1
     await run(editor, "squill.keepExample", **at)
     assert len(kept(folder)) == 1
-    forgotten = as_dict(await run(editor, "squill.forgetExample", **at))
+    forgotten = await run(editor, "squill.forgetExample", **at)
     assert forgotten == {"forgotten": 1, "question": QUESTION}
     assert kept(folder) == []
 
@@ -274,7 +267,7 @@ async def test_tables_of_an_unsaved_buffer_travel_with_the_pair(
 ) -> None:
     editor.open("CREATE TABLE pets (name TEXT);\n\n-- all pets\nSELECT name FROM pets;\n", uri)
     at = {"uri": uri, "position": {"line": 3, "character": 0}}
-    assert as_dict(await run(editor, "squill.keepExample", **at))["kept"]
+    assert (await run(editor, "squill.keepExample", **at))["kept"]
     [pair] = kept(folder)
     assert "CREATE TABLE pets" in pair["schema"]
 
@@ -289,5 +282,5 @@ async def test_a_wrong_call_is_answered_with_a_sentence(editor: Editor, uri: str
 
 
 async def test_without_adapters_none_is_listed(editor: Editor) -> None:
-    found = as_dict(await run(editor, "squill.adapters"))
+    found = await run(editor, "squill.adapters")
     assert found == {"active": None, "adapters": [], "problems": []}

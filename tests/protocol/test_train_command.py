@@ -22,13 +22,13 @@ import os, sys
 from dataclasses import replace
 from squill.blas import load_blas
 load_blas()
-from squill_trainer.commands import train
+from squill_trainer.commands import train, train_progress
 from squill_trainer.learning import recipe, run
 steps = int(sys.argv[1])
 recipe.EMBEDDED = replace(recipe.EMBEDDED, steps=steps, steps_a_pair=0, most_steps=steps)
 run._CANARY = 0
 run._CHECKPOINT_SECONDS = 0.0
-train._LINE_SECONDS = 0.0
+train_progress._LINE_SECONDS = 0.0
 sys.exit(train.main(sys.argv[2:]))
 """
 SQUILL = (sys.executable, "-m", "squill")

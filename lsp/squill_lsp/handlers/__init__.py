@@ -16,6 +16,7 @@ from squill_lsp.handlers import (
     inline_completion,
     lifecycle,
     regenerate,
+    training,
     workspace,
 )
 
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
 _GROUPS = (
     *(lifecycle, documents, workspace, inline_completion, code_action),
-    *(acceptance, examples, adapters),
+    *(acceptance, examples, adapters, training),
     *(explain, fix, regenerate, daemon),
 )
 

@@ -42,6 +42,7 @@ def did_save(ls: SquillServer, params: types.DidSaveTextDocumentParams) -> None:
     # The only sign of a changed file where the client watches none.
     ls.files.expire()
     keep_accepted(ls, params.text_document.uri)
+    ls.spawn(ls.watch_pairs())
 
 
 def did_close(ls: SquillServer, params: types.DidCloseTextDocumentParams) -> None:

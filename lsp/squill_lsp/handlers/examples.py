@@ -34,6 +34,7 @@ def register(server: SquillServer) -> None:
 async def keep_example(ls: SquillServer, given: Mapping[str, Any]) -> dict[str, Any]:
     buffer, asked, schema = await _at_cursor(ls, given)
     reason = await ls.examples.keep(_workspace(ls, buffer), asked.question, asked.sql, schema)
+    await ls.watch_pairs()
     return {"kept": not reason, "reason": reason, "question": asked.question, "sql": asked.sql}
 
 
@@ -69,6 +70,7 @@ async def _settle(
             reason = error.message
         if reason:
             ls.status.update(message=f"Not learned from {standing.question!r}: {reason}")
+    await ls.watch_pairs()
 
 
 def workspace_of(ls: SquillServer, given: Mapping[str, Any]) -> str:

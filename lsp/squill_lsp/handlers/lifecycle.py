@@ -39,6 +39,7 @@ async def _prepare(ls: SquillServer) -> None:
     """What may take its time: settings and watchers by request, the import of the parser."""
     await asyncio.to_thread(importlib.import_module, "squill_lsp.suggestions")
     await settle(ls)
+    await ls.watch_pairs()
 
 
 async def shutdown(ls: SquillServer, _: Any = None) -> None:

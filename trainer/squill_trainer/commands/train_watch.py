@@ -30,11 +30,10 @@ def watch(workspace: str, model: str, pid: int | None, say: Callable[[str], None
     try:
         while requests.standing():
             with requests.sole() as is_sole:
-                if is_sole:
-                    asyncio.run(serve(requests, say))
-            # Asked between the last look and the lock's release: the next round sees it.
+                if is_sole and asyncio.run(serve(requests, say)):
+                    return
             if is_sole:
-                continue
+                continue  # somebody may have asked between the last look and the lock's release
             if pid is not None:
                 return
             if not told:

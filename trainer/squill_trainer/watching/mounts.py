@@ -7,25 +7,11 @@ from pathlib import Path
 
 _MOUNTS = Path("/proc/self/mounts")
 _REMOTE = frozenset(
-    [
-        "nfs",
-        "nfs4",
-        "cifs",
-        "smb3",
-        "smbfs",
-        "9p",
-        "afs",
-        "ceph",
-        "glusterfs",
-        "lustre",
-        "vboxsf",
-        "virtiofs",
-        "drvfs",
-        "fuse.sshfs",
-        "fuse.s3fs",
-        "fuse.rclone",
-        "fuse.glusterfs",
-    ]
+    (
+        *("nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "afs", "ceph", "glusterfs", "lustre"),
+        *("vboxsf", "virtiofs", "drvfs"),
+        *("fuse.sshfs", "fuse.s3fs", "fuse.rclone", "fuse.glusterfs"),
+    )
 )
 
 

@@ -21,8 +21,8 @@ REQUEST_SECONDS = 2.0
 log = logging.getLogger(__name__)
 
 
-async def serve(requests: WatchRequests, say: Callable[[str], None]) -> None:
-    """Watch what is asked for, until nobody asks, or SIGTERM comes."""
+async def serve(requests: WatchRequests, say: Callable[[str], None]) -> bool:
+    """Watch what is asked for, until nobody asks; True where SIGTERM has ended it before."""
     stopped = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stopped.set)
     watches: dict[WatchRequest, asyncio.Task[None]] = {}
@@ -38,8 +38,8 @@ async def serve(requests: WatchRequests, say: Callable[[str], None]) -> None:
                 if task.done():
                     task.result()  # a defect: end, and let the next trainer try
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(stopped.wait(), REQUEST_SECONDS)
-                return
+                return await asyncio.wait_for(stopped.wait(), REQUEST_SECONDS)
+        return False
     finally:
         for task in watches.values():
             await _end(task)
