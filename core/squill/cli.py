@@ -29,6 +29,7 @@ SUMMARIES = {
     "check": "find statements that do not fit the tables",
     "daemon": "run, start, stop and inspect the model's process",
     "doctor": "look at the whole chain and say what is wrong",
+    "eval": "measure how often a model is right",
     "logs": "show the log of the model's process",
     "lsp": "run the language server on standard input and output",
     "pairs": "the example pairs that Squill learns from",

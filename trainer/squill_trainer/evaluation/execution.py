@@ -8,6 +8,7 @@ import time
 from collections import Counter
 from contextlib import closing
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import sqlglot
@@ -25,10 +26,11 @@ _STEPS_BETWEEN_LOOKS = 10_000
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What running a query came to: rows, or the database's error."""
+    """What running a query came to: rows, or the database's error. ``cut``: there are more rows."""
 
     rows: tuple[Row, ...] = ()
     error: str = ""
+    cut: bool = False
 
 
 class Database:
@@ -48,9 +50,17 @@ class Database:
         )
         try:
             with closing(self._connection.execute(sql)) as cursor:
-                return Outcome(tuple(cursor.fetchmany(self._most_rows)))
+                rows = tuple(cursor.fetchmany(self._most_rows))
+                return Outcome(rows, cut=bool(rows) and cursor.fetchone() is not None)
         except (sqlite3.Error, sqlite3.Warning) as error:
             return Outcome(error=str(error) or type(error).__name__)
+
+    @cached_property
+    def has_rows(self) -> bool:
+        """Whether any of its tables has a row; without one, most queries give the same."""
+        names = self.run("SELECT name FROM sqlite_master WHERE type = 'table'").rows
+        quoted = (str(name).replace('"', '""') for (name,) in names)
+        return any(self.run(f'SELECT 1 FROM "{name}" LIMIT 1').rows for name in quoted)  # noqa: S608
 
     def close(self) -> None:
         self._connection.close()
@@ -86,9 +96,9 @@ def without_case(sql: str) -> str:
 def compare(predicted: Outcome, gold: Outcome, gold_sql: str) -> bool:
     """Whether both hold the same rows: text without case, order only where the gold query orders.
 
-    Columns are compared in their order; a result that is an error matches nothing.
+    Columns are compared in their order; a result that is an error or was cut matches nothing.
     """
-    if predicted.error or gold.error:
+    if predicted.error or gold.error or predicted.cut or gold.cut:
         return False
     own = [tuple(map(_plain, row)) for row in predicted.rows]
     wanted = [tuple(map(_plain, row)) for row in gold.rows]
