@@ -11,9 +11,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from editor import DOCUMENT, own_environment
+from editor import DOCUMENT
 
 from squill.dialects import DIALECTS
+from surroundings import own_environment
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable, Mapping

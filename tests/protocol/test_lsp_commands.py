@@ -6,9 +6,11 @@ import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from editor import DOCUMENT, Editor, capabilities, editing, own_environment
+from editor import DOCUMENT, Editor, capabilities, editing
 from lsprotocol import types
 from pygls.exceptions import JsonRpcException
+
+from surroundings import own_environment
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

@@ -7,10 +7,11 @@ import signal
 from typing import TYPE_CHECKING
 
 import pytest
-from editor import Editor, editing, own_environment, processes_of
+from editor import Editor, editing
 
 from squill.binding import bind
 from squill.ddl import parse_schema
+from surroundings import own_environment, processes_of
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

@@ -6,9 +6,11 @@ import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from editor import Editor, capabilities, editing, own_environment, until
+from editor import Editor, capabilities, editing
 from lsprotocol import types
 from pygls.exceptions import JsonRpcException
+
+from surroundings import own_environment, until
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

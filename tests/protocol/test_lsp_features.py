@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import psutil
 import pytest
-from editor import DOCUMENT, Editor, capabilities, editing, own_environment, until
+from editor import DOCUMENT, Editor, capabilities, editing
 from lsprotocol import types
+
+from surroundings import own_environment, until
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

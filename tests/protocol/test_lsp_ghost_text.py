@@ -9,9 +9,11 @@ import signal
 from typing import TYPE_CHECKING
 
 import pytest
-from editor import UTF8, UTF16, Editor, capabilities, editing, own_environment, until
+from editor import UTF8, UTF16, Editor, capabilities, editing
 from lsprotocol import types
 from pygls.exceptions import JsonRpcException
+
+from surroundings import own_environment, until
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

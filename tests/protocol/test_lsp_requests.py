@@ -9,13 +9,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from editor import DOCUMENT, Editor, capabilities, editing, own_environment, until
+from editor import DOCUMENT, Editor, capabilities, editing
 from lsprotocol import types
 from pygls.exceptions import JsonRpcException
 
 from squill.errors import DaemonStoppingError
 from squill.paths import PROTOCOL_VERSION
 from stub_daemon import StubDaemon
+from surroundings import own_environment, until
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

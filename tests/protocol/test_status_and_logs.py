@@ -12,7 +12,6 @@ import sys
 
 import pytest
 from conftest import TESTS
-from editor import until
 
 from squill.client import DaemonClient
 from squill.errors import DaemonUnavailableError, SquillError
@@ -23,6 +22,7 @@ from squill_daemon.commands.status import describe
 from squill_daemon.commands.status import main as status
 from squill_daemon.instance import answers, holder
 from squill_daemon.logs import follow, last_lines, log_to_file
+from surroundings import until
 
 SCRIPTED = f"{sys.executable} {TESTS / 'scripted_daemon.py'}"
 

@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from editor import until
+
+from surroundings import until
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

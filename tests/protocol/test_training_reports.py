@@ -7,11 +7,12 @@ import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from editor import Editor, capabilities, editing, own_environment, socket_of, until
+from editor import Editor, capabilities, editing
 from lsprotocol import types
 
 from squill.client import DaemonClient
 from squill.errors import InvalidParamsError
+from surroundings import own_environment, socket_of, until
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

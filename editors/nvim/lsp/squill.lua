@@ -1,6 +1,17 @@
--- What `vim.lsp.enable('squill')` starts (Neovim 0.11 or newer).
+-- What `vim.lsp.enable('squill')` starts. Your own `vim.lsp.config('squill', …)` lies over it.
+local options = require('squill.options')
+
+-- The server offers completion items to editors that say nothing of ghost text.
+local ghost_text = { textDocument = { inlineCompletion = { dynamicRegistration = false } } }
+
 return {
-  cmd = { 'squill', 'lsp' },
+  cmd = vim.list_extend(vim.list_slice(options.command()), { 'lsp' }),
   filetypes = { 'sql', 'mysql', 'plsql' },
-  root_markers = { 'squill.toml', '.git' },
+  root_dir = function(buf, on_dir) on_dir(require('squill.root').of(buf)) end,
+  capabilities = options.get('ghost_text') and ghost_text or nil,
+  handlers = {
+    ['squill/status'] = function(_, status, context)
+      require('squill.status').told(context.client_id, status)
+    end,
+  },
 }
