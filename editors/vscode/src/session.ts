@@ -43,6 +43,10 @@ export class Session implements vscode.Disposable {
     return this.current;
   }
 
+  get isRunning(): boolean {
+    return this.client?.isRunning() === true;
+  }
+
   /** The running client. Throws a sentence for the user where there is none. */
   get running(): LanguageClient {
     if (this.client?.isRunning() !== true) {

@@ -18,11 +18,12 @@ test("a page runs nothing and loads nothing, and its style is the one of its non
 
 test("no text of the server's becomes markup", () => {
   const adapter = { digest: HOSTILE, created: HOSTILE, pairs: HOSTILE, reason: HOSTILE, figures: { [HOSTILE]: 1 } };
+  const training = { time: HOSTILE, pairs: HOSTILE, before: HOSTILE, after: HOSTILE, reason: HOSTILE, losses: [1, 2] };
   const bodies = [
     page(HOSTILE, "n", ""),
     doctorBody({ checks: [{ group: HOSTILE, name: HOSTILE, status: HOSTILE, detail: HOSTILE, remedy: HOSTILE }] }),
     statusBody({ [HOSTILE]: HOSTILE, list: [HOSTILE] }),
-    learnedBody({ adapters: [adapter], curves: [{ title: HOSTILE, series: [{ name: HOSTILE, points: [[1, 2]] }] }] }),
+    learnedBody({ adapters: [adapter], trainings: [training] }),
   ];
   for (const body of bodies) {
     assert.doesNotMatch(body, /<img|alert\('/);
@@ -62,11 +63,27 @@ test("a chart of one point, or of equal values, is drawn inside its frame", () =
   assert.doesNotMatch(svg, /NaN|Infinity/);
 });
 
+const FIGURES = { pairs_right: 9, pairs_right_before: 3, pairs_asked: 12, canary_right: 48, canary_right_before: 49, canary_asked: 50 };
+
 test("what was learned names the adapter in use, and says so where there is none", () => {
   assert.match(learnedBody({}), /Nothing was learned yet/);
-  const cards = [{ digest: "aaaaaaaaaaaaaaaa", active: true, pairs: 12, figures: { loss: 0.12345 } }, { digest: "bbbb" }];
-  const body = learnedBody({ adapters: cards });
-  assert.match(body, /2 adapters were trained from your example pairs; aaaaaaaaaaaa is in use/);
-  assert.match(body, /loss: 0\.123/);
+  const adapters = [{ digest: "aaaaaaaaaaaaaaaa", active: true, pairs: 12, figures: FIGURES }, { digest: "bbbb" }];
+  assert.match(learnedBody({ adapters }), /2 adapters were trained from example pairs; aaaaaaaaaaaa is in use/);
   assert.match(learnedBody({ adapters: [{ digest: "bbbb" }] }), /none is in use/);
+});
+
+test("the curves are of the adapters in the order of their making, and of the last losses", () => {
+  const older = { ...FIGURES, pairs_right: 6 };
+  const trainings = [1, 2, 3, 4].map((day) => ({ time: `2026-01-0${day}T10:20:30+00:00`, losses: [3, 1] }));
+  const body = learnedBody({ adapters: [{ figures: FIGURES }, { figures: older }], trainings });
+  // 50 % and then 75 %, over 25 % before.
+  assert.match(body, /Your questions answered right.*points="44,84 350,10".*points="44,158 350,158"/s);
+  assert.match(body, /General questions/);
+  assert.match(body, /Loss at each step.*2026-01-04 10:20.*2026-01-02 10:20/s);
+  assert.doesNotMatch(body.split("<h2>")[0] ?? "", /2026-01-01/);
+});
+
+test("a training that was not put in use says why", () => {
+  const trainings = [{ time: "2026-01-01T10:20:30", pairs: 8, before: "3 of 12", after: "2 of 12", promoted: false, reason: "It answers fewer." }];
+  assert.match(learnedBody({ trainings }), /3 of 12.*2 of 12.*no<.*It answers fewer\./s);
 });

@@ -11,7 +11,8 @@ const SHOWN_MS = 5000;
 
 export async function retrain(session: Session): Promise<void> {
   const answer = record(await session.execute("squill.retrain", workspaceOfEditor(session)));
-  vscode.window.setStatusBarMessage(text(answer.message) || "Squill trains on your example pairs.", SHOWN_MS);
+  const said = answer.started === false ? "A training is running already." : "Squill trains on your example pairs.";
+  vscode.window.setStatusBarMessage(said, SHOWN_MS);
 }
 
 export async function rollBack(session: Session): Promise<void> {
@@ -56,5 +57,5 @@ function item(adapter: Json): Item {
 
 function tell(moved: Json): void {
   const name = text(moved.active).slice(0, DIGEST_DIGITS) || "the model without an adapter";
-  vscode.window.setStatusBarMessage(text(moved.message) || `Squill uses ${name}.`, SHOWN_MS);
+  vscode.window.setStatusBarMessage(`Squill uses ${name}.`, SHOWN_MS);
 }

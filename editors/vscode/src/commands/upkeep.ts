@@ -17,7 +17,7 @@ export async function showStatus(session: Session): Promise<void> {
 
 /** The process that holds the model; where the language server does not run, that too. */
 export async function restartDaemon(session: Session): Promise<void> {
-  if (session.status.state === "stopped" || session.status.state === "missing") {
+  if (!session.isRunning) {
     await session.restart();
     return;
   }

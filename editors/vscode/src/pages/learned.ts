@@ -1,18 +1,16 @@
 import { number, record, records, text, type Json } from "../results";
-import { chart, type Series } from "./chart";
+import { curves, moment } from "./curves";
 import { button, escape, table } from "./html";
 
 export const COMMANDS = ["squill.retrainNow", "squill.rollBack", "squill.chooseAdapter", "squill.showPairs"];
 
 const DIGEST_DIGITS = 12;
 
-/**
- * The body for what `squill.learned` answers: `adapters`, the cards, newest first; and `curves`,
- * each a title and series of points.
- */
+/** The body for what `squill.learned` answers. */
 export function learnedBody(answer: unknown): string {
   const learned = record(answer);
   const adapters = records(learned.adapters);
+  const trainings = records(learned.trainings);
   const actions = [
     button("squill.retrainNow", "Retrain Now"),
     button("squill.rollBack", "Roll Back"),
@@ -22,8 +20,9 @@ export function learnedBody(answer: unknown): string {
   return [
     `<p>${escape(summary(adapters))}</p>`,
     `<p>${actions.join("")}</p>`,
-    ...records(learned.curves).map(curve),
-    adapters.length > 0 ? `<h2>Adapters</h2>${cards(adapters)}` : "",
+    curves(adapters, trainings),
+    section("Trainings", ["When", "Pairs", "Before", "After", "Seconds", "In use then?"], trainings.map(training).reverse()),
+    section("Adapters", ["Adapter", "Made", "Pairs", "Why"], adapters.map(adapter)),
   ].join("\n");
 }
 
@@ -31,48 +30,33 @@ function summary(adapters: readonly Json[]): string {
   if (adapters.length === 0) {
     return "Nothing was learned yet. Keep some queries as examples; then Squill trains on them, and uses what it learned only where that is measured to be better.";
   }
-  const active = adapters.find((adapter) => adapter.active === true);
+  const active = adapters.find((each) => each.active === true);
   const count = adapters.length === 1 ? "One adapter was" : `${adapters.length} adapters were`;
   const used = active === undefined ? "none is in use" : `${name(active)} is in use`;
-  return `${count} trained from your example pairs; ${used}.`;
+  return `${count} trained from example pairs; ${used}.`;
 }
 
-function curve(data: Json): string {
-  return chart(text(data.title), records(data.series).map(series));
+function section(title: string, heads: readonly string[], rows: readonly (readonly string[])[]): string {
+  return rows.length > 0 ? `<h2>${escape(title)}</h2>${table(heads, rows)}` : "";
 }
 
-function series(data: Json): Series {
-  const points = Array.isArray(data.points) ? (data.points as unknown[]) : [];
-  return { name: text(data.name), points: points.flatMap(point) };
-}
-
-function point(data: unknown): [number, number][] {
-  const [x, y] = Array.isArray(data) ? data.map(number) : [];
-  return x === undefined || y === undefined ? [] : [[x, y]];
-}
-
-function cards(adapters: readonly Json[]): string {
-  return table(["Adapter", "Trained", "Pairs", "Measured", "Why"], adapters.map(card));
-}
-
-function card(adapter: Json): string[] {
-  const figures = Object.entries(record(adapter.figures));
-  const told = figures.map(([figure, value]) => `${escape(figure)}: ${escape(rounded(value))}`);
-  const mark = adapter.active === true ? '<span class="ok">✓</span> ' : "";
+function training(each: Json): string[] {
+  const verdict = each.promoted === true ? '<span class="ok">✓</span>' : '<span class="warning">no</span>';
+  const seconds = number(each.seconds)?.toFixed(0) ?? "";
   return [
-    `${mark}<code>${escape(name(adapter))}</code>`,
-    escape(text(adapter.created).slice(0, 16).replace("T", " ")),
-    escape(text(adapter.pairs)),
-    told.join("<br>"),
-    escape(text(adapter.reason)),
+    ...[moment(each.time), text(each.pairs), text(each.before), text(each.after), seconds].map(escape),
+    `${verdict} ${escape(text(each.reason))}`,
   ];
 }
 
-function name(adapter: Json): string {
-  return text(adapter.digest).slice(0, DIGEST_DIGITS);
+function adapter(each: Json): string[] {
+  const mark = each.active === true ? '<span class="ok">✓</span> ' : "";
+  return [
+    `${mark}<code>${escape(name(each))}</code>`,
+    ...[moment(each.created), text(each.pairs), text(each.reason)].map(escape),
+  ];
 }
 
-function rounded(value: unknown): string {
-  const found = number(value);
-  return found === undefined ? "" : String(Number(found.toPrecision(3)));
+function name(each: Json): string {
+  return text(each.digest).slice(0, DIGEST_DIGITS);
 }
