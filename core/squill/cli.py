@@ -28,6 +28,7 @@ SUMMARIES = {
     "ask": "write SQL for a question",
     "check": "find statements that do not fit the tables",
     "daemon": "run, start, stop and inspect the model's process",
+    "dataset": "write WikiSQL or Spider as training files",
     "doctor": "look at the whole chain and say what is wrong",
     "eval": "measure how often a model is right",
     "logs": "show the log of the model's process",
