@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
 import sys
 from typing import TYPE_CHECKING
 
 import pytest
-from conftest import REAL_DAEMON
+from conftest import REAL_DAEMON, TESTS
 
 from squill.adapters import user_registry
 
@@ -17,20 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-TRAIN = """
-import os, sys
-from dataclasses import replace
-from squill.blas import load_blas
-load_blas()
-from squill_trainer.commands import train, train_progress
-from squill_trainer.learning import recipe, run
-steps = int(sys.argv[1])
-recipe.EMBEDDED = replace(recipe.EMBEDDED, steps=steps, steps_a_pair=0, most_steps=steps)
-run._CANARY = 0
-run._CHECKPOINT_SECONDS = 0.0
-train_progress._LINE_SECONDS = 0.0
-sys.exit(train.main(sys.argv[2:]))
-"""
+QUICK_TRAIN = (sys.executable, str(TESTS / "quick_trainer.py"))
 SQUILL = (sys.executable, "-m", "squill")
 
 
@@ -55,8 +43,13 @@ def teach(workspace: Path) -> None:
 
 
 def train(workspace: Path, steps: int) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-c", TRAIN, str(steps), "--once", "--workspace", str(workspace)]
-    return subprocess.run(command, capture_output=True, text=True, check=False)
+    return subprocess.run(
+        [*QUICK_TRAIN, "--once", "--workspace", str(workspace)],
+        capture_output=True,
+        text=True,
+        check=False,
+        env=os.environ | {"SQUILL_TEST_STEPS": str(steps)},
+    )
 
 
 def adapters(workspace: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -114,9 +107,12 @@ def test_what_learned_nothing_is_refused_and_says_why(workspace: Path) -> None:
 
 
 @pytest.mark.timeout(300)
-def test_a_training_that_was_killed_goes_on(workspace: Path) -> None:
+def test_a_training_that_was_killed_goes_on(
+    workspace: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     teach(workspace)
-    command = [sys.executable, "-c", TRAIN, "12", "--once", "--workspace", str(workspace)]
+    monkeypatch.setenv("SQUILL_TEST_STEPS", "12")
+    command = [*QUICK_TRAIN, "--once", "--workspace", str(workspace)]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as killed:
         assert killed.stderr is not None
         for line in killed.stderr:

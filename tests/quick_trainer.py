@@ -1,0 +1,50 @@
+"""``squill train`` with a recipe of few small steps, and no general questions in the gate.
+
+``SQUILL_TEST_STEPS`` is their number. Checkpoints are written, and lines told, after every step; it
+has the priority of whoever waits for it. Everything else is as it is.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from dataclasses import replace
+
+from squill import blas
+from squill_trainer.commands import train
+from squill_trainer.learning import pacing
+
+_TINY_MODELS_RATE = 2e-2
+
+_load_blas = blas.load_blas
+
+
+def _load_and_shorten() -> object:
+    """The recipe's modules import MLX, and its BLAS must be there before."""
+    loaded = _load_blas()
+    _shorten(int(os.environ.get("SQUILL_TEST_STEPS", "40")))
+    return loaded
+
+
+def _shorten(steps: int) -> None:
+    from squill_trainer.commands import train_progress
+    from squill_trainer.learning import recipe, run
+    from squill_trainer.learning.curriculum import Mixture
+
+    shorter = {
+        "steps": steps,
+        "steps_a_pair": 0,
+        "most_steps": steps,
+        "mixture": Mixture(own=4, composed=4, replayed=1, real=1),
+    }
+    recipe.EMBEDDED = replace(recipe.EMBEDDED, **shorter)
+    recipe.OTHER = replace(recipe.OTHER, rate=_TINY_MODELS_RATE, **shorter)
+    run._CANARY = 0
+    run._CHECKPOINT_SECONDS = 0.0
+    train_progress._LINE_SECONDS = 0.0
+
+
+if __name__ == "__main__":
+    pacing._LOWEST = 0
+    blas.load_blas = _load_and_shorten  # type: ignore[assignment]
+    sys.exit(train.main(sys.argv[1:]))
