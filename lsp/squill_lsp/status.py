@@ -74,12 +74,12 @@ class StatusReporter:
         if self._status.state == "ready":
             self.update(message="")
 
-    def learning(self, message: str, **changes: Any) -> None:
-        """A training goes on, and ``message`` says how far it is; empty for none.
+    def learning(self, progress: str, /, **changes: Any) -> None:
+        """A training goes on, and ``progress`` says how far it is; empty for none.
 
         ``changes`` are those of `update`.
         """
-        self._learning = message
+        self._learning = progress
         self.update(**changes)
 
     @contextmanager

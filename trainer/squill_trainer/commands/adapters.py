@@ -10,18 +10,24 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from squill.adapters import user_registry
+from squill.adapters import adapter_digest, user_registry
 from squill.client import DaemonClient
-from squill.errors import DaemonUnavailableError, SquillError
+from squill.errors import AdapterError, DaemonUnavailableError, SquillError, UsageError
+from squill.model_files import content_digest, model_folder
+from squill.settings import load_settings
+from squill_trainer.commands.adapters_output import (
+    details,
+    difference,
+    difference_lines,
+    line,
+    short,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from squill.adapters import AdapterCard
-
 DONE, _, USAGE, TROUBLE = range(4)
 
-_DIGITS = 12
 _NONE = "none"
 
 
@@ -31,12 +37,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     actions = {
         "list": _list,
         "show": _show,
+        "diff": _diff,
         "activate": _activate,
         "rollback": _rollback,
         "prune": _prune,
     }
     try:
         actions[options.action](options)
+    except UsageError as error:
+        print(f"squill adapters: {error.message}", file=sys.stderr)
+        return USAGE
     except SquillError as error:
         print(f"squill adapters: {error.message}", file=sys.stderr)
         return TROUBLE
@@ -58,8 +68,13 @@ def _parser() -> argparse.ArgumentParser:
     actions = parser.add_subparsers(dest="action", required=True)
     listed = actions.add_parser("list", parents=[common], help="name all, newest first")
     listed.add_argument("--json", action="store_true", help="one JSON object with everything")
-    show = actions.add_parser("show", help="the card of one adapter")
+    show = actions.add_parser("show", parents=[common], help="all about one adapter")
     show.add_argument("digest", help="the first digits are enough")
+    show.add_argument("--json", action="store_true", help="its card, as JSON")
+    diff = actions.add_parser("diff", parents=[common], help="what two adapters differ in")
+    diff.add_argument("old", help="the first digits are enough")
+    diff.add_argument("new", nargs="?", help="default: the one in use")
+    diff.add_argument("--json", action="store_true", help="one JSON object with everything")
     activate = actions.add_parser("activate", parents=[common], help="use an adapter")
     activate.add_argument("digest", help=f"the first digits are enough; {_NONE!r} for the model")
     actions.add_parser("rollback", parents=[common], help="go back to what was used before")
@@ -84,19 +99,37 @@ def _list(options: argparse.Namespace) -> None:
     if not cards:
         print("No adapter was trained yet. `squill train --once` trains one.")
     for card in cards:
-        print(_line(card, in_use=card.digest == active))
-
-
-def _line(card: AdapterCard, *, in_use: bool) -> str:
-    mark = "*" if in_use else " "
-    return (
-        f"{mark} {card.digest[:_DIGITS]}  {card.created[:16]}  {len(card.pairs)} pairs  {card.note}"
-    )
+        print(line(card, in_use=card.digest == active))
 
 
 def _show(options: argparse.Namespace) -> None:
-    card = user_registry().card(options.digest)
-    print(json.dumps(card.to_wire(), indent=2))
+    registry = user_registry()
+    card = registry.card(options.digest)
+    if options.json:
+        print(json.dumps(card.to_wire(), indent=2))
+    else:
+        print(details(card, in_use=card.digest == registry.active(_workspace(options))))
+
+
+def _diff(options: argparse.Namespace) -> None:
+    registry = user_registry()
+    new = options.new or registry.active(_workspace(options))
+    if new is None:
+        raise UsageError("No adapter is in use here. Name two of them.")
+    found = difference(registry.card(options.old), registry.card(new))
+    if options.json:
+        print(json.dumps(found))
+        return
+    for each in difference_lines(found, _questions(options.workspace)):
+        print(each)
+
+
+def _questions(workspace: Path) -> dict[str, str]:
+    """The questions of the workspace's pairs, by their digests."""
+    from squill.pairs.store import PairStore
+
+    settings = load_settings(workspace, lambda _: None)
+    return {pair.digest: pair.question for pair in PairStore(workspace, settings).load().usable}
 
 
 def _activate(options: argparse.Namespace) -> None:
@@ -104,8 +137,30 @@ def _activate(options: argparse.Namespace) -> None:
     digest = None if options.digest == _NONE else user_registry().card(options.digest).digest
     moved = asyncio.run(_ask("adapters/activate", {"digest": digest, "workspace": workspace}))
     if moved is None:
+        if digest:
+            _check(digest, options.workspace)
         moved = {"active": digest, "previous": user_registry().activate(digest, workspace)}
     _tell(moved)
+
+
+def _check(digest: str, workspace: Path) -> None:
+    """What can be known without the model; a daemon, where one runs, knows more.
+
+    Raises:
+        AdapterError: the adapter is damaged, or another model's.
+    """
+    registry = user_registry()
+    if adapter_digest(registry.folder(digest)) != digest:
+        raise AdapterError(
+            f"The content of adapter {short(digest)} has changed since it was published. "
+            "Train it again, or choose another."
+        )
+    base = content_digest(model_folder(load_settings(workspace, lambda _: None).model))
+    if registry.card(digest).base != base:
+        raise AdapterError(
+            f"Adapter {short(digest)} was trained on another model than the one that the settings "
+            "name. Name that one there, or choose another adapter."
+        )
 
 
 def _rollback(options: argparse.Namespace) -> None:
@@ -131,15 +186,11 @@ async def _ask(method: str, params: Mapping[str, Any]) -> dict[str, Any] | None:
 
 
 def _tell(moved: Mapping[str, Any]) -> None:
-    print(f"in use: {_name(moved['active'])} (before: {_name(moved['previous'])})")
-
-
-def _name(digest: str | None) -> str:
-    return digest[:_DIGITS] if digest else "the model without an adapter"
+    print(f"in use: {short(moved['active'])} (before: {short(moved['previous'])})")
 
 
 def _prune(options: argparse.Namespace) -> None:
     removed = user_registry().prune(options.keep)
     print(f"{len(removed)} removed")
     for digest in removed:
-        print(digest[:_DIGITS])
+        print(short(digest))
