@@ -5,9 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-import sqlglot
 from sqlglot import exp
-from sqlglot.errors import SqlglotError
 
 if TYPE_CHECKING:
     from squill.binding import Binding
@@ -24,12 +22,10 @@ def implausible(bound: Binding, schema: Schema) -> str:
     Most databases refuse to compare a numeric column with a text that has no digit in it; SQLite
     answers with no rows. Columns that tables of the query type differently are passed over.
     """
-    try:
-        tree = sqlglot.parse_one(bound.sql, dialect=schema.dialect)
-    except (SqlglotError, RecursionError):
+    if bound.tree is None:
         return ""
     numeric = _numeric_columns(bound, schema)
-    for comparison in tree.find_all(*_COMPARISONS):
+    for comparison in bound.tree.find_all(*_COMPARISONS):
         sides = (comparison.this, comparison.expression)
         for column, literal in (sides, sides[::-1]):
             if (

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import sqlglot
 from sqlglot import exp
-from sqlglot.errors import SqlglotError
 
 from squill.binding import bind
 from squill.quoting import identifier
@@ -22,15 +20,14 @@ def respell(bound: Binding, schema: Schema) -> str:
     The names of tables and columns get the schema's letter case and quotes. A query that would
     not bind that way (an alias that differs from a column by case alone, say) stays as it is.
     """
-    try:
-        tree = sqlglot.parse_one(bound.sql, dialect=schema.dialect)
-    except (SqlglotError, RecursionError):
+    if bound.tree is None:
         return bound.sql
+    tree = bound.tree.copy()
     tables = [t for name in bound.tables if (t := schema.table(name)) is not None]
     _respell_columns(tree, tables, schema.dialect)
     _respell_tables(tree, tables, schema.dialect)
     sql = tree.sql(dialect=schema.dialect, comments=False)
-    return sql if bind(sql, schema).valid else bound.sql
+    return sql if sql == bound.sql or bind(sql, schema).valid else bound.sql
 
 
 def _respell_columns(tree: exp.Expr, tables: list[Table], dialect: str) -> None:

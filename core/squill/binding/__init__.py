@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from sqlglot import exp
@@ -24,11 +24,13 @@ class Binding:
     """What `bind` found: sentences for the user in ``problems``, none where the query is valid.
 
     ``tables`` are the qualified names, as the schema spells them, in the order of first use.
+    ``tree`` is the statement, for readers only; None where it does not parse.
     """
 
     sql: str
     tables: tuple[str, ...] = ()
     problems: tuple[str, ...] = ()
+    tree: exp.Expr | None = field(default=None, repr=False, compare=False)
 
     @property
     def valid(self) -> bool:
@@ -52,7 +54,7 @@ def bind(sql: str, schema: Schema) -> Binding:
         _resolve(resolver, tree)
     except RecursionError:
         return Binding(sql, problems=("The query is nested too deeply to be checked.",))
-    return Binding(sql, tuple(resolver.tables), tuple(dict.fromkeys(resolver.problems)))
+    return Binding(sql, tuple(resolver.tables), tuple(dict.fromkeys(resolver.problems)), tree)
 
 
 def _single_statement(tokens: list[Token], sql: str, dialect: str) -> exp.Expr:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from dataclasses import replace
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from llguidance import LLMatcher, LLParserLimits, LLTokenizer
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from squill_daemon.grammar.slot_tokens import SlotTokens
 
 _KEPT = 32
+_KEPT_TOKENS = 4096
 # A grammar of 1,000 tables is well within; one that is not costs more time than it is worth.
 _LIMITS = LLParserLimits(max_grammar_size=2_000_000, verbose_errors=False)
 
@@ -53,8 +55,8 @@ class GrammarCompiler:
             )
         except ValueError as error:
             raise GrammarError("llguidance cannot read the model's tokenizer") from error
-        self.encode = encode
-        self._tokens = TokenSpelling(self.tokenizer, encode)
+        self.encode = lru_cache(maxsize=_KEPT_TOKENS)(encode)
+        self._tokens = TokenSpelling(self.tokenizer, self.encode)
         self._slot_tokens: SlotTokens | None = None
         self._kept: OrderedDict[tuple[Terminals, bool, frozenset[str]], LLMatcher] = OrderedDict()
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-from functools import lru_cache
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
@@ -46,7 +45,7 @@ class TokenSpelling:
 
     def __init__(self, tokenizer: LLTokenizer, encode: Callable[[str], list[int]]) -> None:
         self._tokenizer = tokenizer
-        self._encode = lru_cache(maxsize=4096)(encode)
+        self._encode = encode
 
     def keyword(self, canonical: str) -> str:
         fragments = []
