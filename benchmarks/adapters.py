@@ -31,6 +31,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 from squill.adapters import AdapterRegistry  # noqa: E402
 from squill.model_files import content_digest  # noqa: E402
 from squill.paths import EMBEDDED_MODEL  # noqa: E402
+from squill.prompt import format_for_model  # noqa: E402
 from squill_daemon.mlx_adapters import AdapterSwitch, ResidentAdapters, load_adapter  # noqa: E402
 from tiny_adapter import make_tiny_adapter  # noqa: E402
 
@@ -39,7 +40,7 @@ if TYPE_CHECKING:
 
 RANK = 8
 TOKENS = 64
-FORMAT = "slots-1"
+FORMAT = format_for_model(EMBEDDED_MODEL, None).id
 
 
 def milliseconds(action: Callable[[], object]) -> float:

@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING
 
 import psutil
 
-from figures import described, machine, markdown, percentile
+from figures import described, machine, markdown, percentile, replace_section
 from latency_daemon import use_own_folders
 from soak_checks import compare_with_fresh, growth, watch_memory
 from soak_client import Ledger
@@ -34,6 +34,7 @@ from soak_load import Client, draw_material, kill_floods
 from squill.adapters import user_registry
 from squill.model_files import content_digest
 from squill.paths import EMBEDDED_MODEL, config_directory, runtime_paths
+from squill.prompt import format_for_model
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -62,11 +63,24 @@ def main() -> int:
         settings = f"[daemon]\ncache_bytes = {_CACHE_BYTES}\n[generation]\nmax_tokens = 64\n"
         (config_directory() / "squill.toml").write_text(settings, encoding="utf-8")
         if options.kills:
-            return asyncio.run(kill_and_restart(options.kills, started_daemon))
+            killed = asyncio.run(kill_and_restart(options.kills, started_daemon))
+            return _concluded(*killed, options.markdown, "kills")
         minutes = 1.0 if options.quick else options.minutes
         adapters = make_adapters(Path(folder) / "made")
         limit = 60 * minutes + 1800
-        return asyncio.run(asyncio.wait_for(_run(minutes, adapters, options.check), limit))
+        soaked = asyncio.run(asyncio.wait_for(_run(minutes, adapters, options.check), limit))
+        return _concluded(*soaked, options.markdown, "soak")
+
+
+def _concluded(table: list[list[str]], problems: list[str], file: Path | None, name: str) -> int:
+    """Prints what came of it, puts the table into a file's section, and gives the exit code."""
+    print("\n" + markdown(table) + described(machine()))
+    for problem in problems:
+        print(problem)
+    print("failed" if problems else "passed")
+    if file is not None:
+        replace_section(file, name, markdown(table))
+    return 1 if problems else 0
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -75,6 +89,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--quick", action="store_true", help="one minute")
     parser.add_argument("--check", type=int, default=2000, help="answers to ask for once more")
     parser.add_argument("--kills", type=int, default=0, help="kill the daemon so many times")
+    parser.add_argument("--markdown", type=Path, help="put the table into this file's section")
     return parser
 
 
@@ -84,8 +99,9 @@ def make_adapters(folder: Path) -> list[str]:
     arguments = [str(tests), str(EMBEDDED_MODEL), str(folder)]
     subprocess.run([sys.executable, "-c", _MAKE, *arguments], check=True)
     base = content_digest(EMBEDDED_MODEL)
+    prompt_format = format_for_model(EMBEDDED_MODEL, None).id
     return [
-        user_registry().publish(folder / seed, base=base, prompt_format="slots-1").digest
+        user_registry().publish(folder / seed, base=base, prompt_format=prompt_format).digest
         for seed in ("1", "2")
     ]
 
@@ -107,7 +123,9 @@ def started_daemon() -> Iterator[subprocess.Popen[bytes]]:
             process.kill()
 
 
-async def _run(minutes: float, adapters: list[str], check: int) -> int:
+async def _run(
+    minutes: float, adapters: list[str], check: int
+) -> tuple[list[list[str]], list[str]]:
     material = draw_material(adapters, Random(0))
     ledger, samples = Ledger(), list[float]()
     with started_daemon() as process:
@@ -141,7 +159,8 @@ async def _load(
 
 def _report(
     ledger: Ledger, samples: list[float], checked: int, differing: list[str], log: str
-) -> int:
+) -> tuple[list[list[str]], list[str]]:
+    """The table, and a sentence for each thing that went wrong."""
     each_minute, share = growth(samples)
     half = samples[len(samples) // 2 :]
     tracebacks = log.count('"traceback"')
@@ -161,15 +180,13 @@ def _report(
         ["tracebacks in the log", f"{tracebacks}"],
         ["violations", f"{ledger.violations.total()}"],
     ]
-    print(markdown(rows))
-    print(described(machine()))
-    for text, count in ledger.violations.items():
-        print(f"violation ({count}x): {text}")
-    for text in differing[:20]:
-        print(f"different: {text}")
-    failed = ledger.violations or differing or share > GROWTH or tracebacks
-    print("failed" if failed else "passed")
-    return 1 if failed else 0
+    problems = [f"violation ({count}x): {text}" for text, count in ledger.violations.items()]
+    problems += [f"different: {text}" for text in differing[:20]]
+    if share > GROWTH:
+        problems.append(f"memory grew by {share:.2%} in the second half")
+    if tracebacks:
+        problems.append(f"{tracebacks} tracebacks in the log")
+    return rows, problems
 
 
 def _times(milliseconds: list[float]) -> str:
