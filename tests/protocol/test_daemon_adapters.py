@@ -15,6 +15,7 @@ from squill.client import DaemonClient
 from squill.errors import AdapterError
 from squill.model_files import content_digest
 from squill.paths import EMBEDDED_MODEL
+from squill.prompt import format_for_model
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -48,7 +49,7 @@ def digests(own_folders: Path, made: Path) -> list[str]:
     registry = user_registry()
     base = content_digest(EMBEDDED_MODEL)
     return [
-        registry.publish(made / str(seed), base=base, prompt_format="slots-1").digest
+        registry.publish(made / str(seed), base=base, prompt_format=format_for_model(EMBEDDED_MODEL, None).id).digest
         for seed in (1, 2)
     ]
 
