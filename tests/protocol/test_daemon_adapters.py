@@ -49,7 +49,9 @@ def digests(own_folders: Path, made: Path) -> list[str]:
     registry = user_registry()
     base = content_digest(EMBEDDED_MODEL)
     return [
-        registry.publish(made / str(seed), base=base, prompt_format=format_for_model(EMBEDDED_MODEL, None).id).digest
+        registry.publish(
+            made / str(seed), base=base, prompt_format=format_for_model(EMBEDDED_MODEL, None).id
+        ).digest
         for seed in (1, 2)
     ]
 
