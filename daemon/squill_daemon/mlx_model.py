@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import logging
+import tempfile
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
@@ -56,6 +57,8 @@ _MOST_SHARE_BYTES = 1 << 30
 _LEAST_CACHE_BYTES = 128 << 20
 _CACHE_TO_MODEL = 2
 _MOST_COMPILED_BYTES = 256 << 20
+_NOT_COMPILED = "Failed to compile"
+"""In MLX's message where a compiler, or the disk that it writes to, fails."""
 _LARGE_VOCABULARY = 1 << 16  # of a model whose config does not tell
 
 
@@ -174,6 +177,20 @@ class MlxModel:
         """Have kernels and grammar compiled now: the first question is not to wait for it."""
         if self._constrainer:
             self._constrainer.constraint(Schema((Table("a", (Column("b"),)),)), "c")
+        try:
+            self._first_passes()
+        except RuntimeError as error:
+            if _NOT_COMPILED not in str(error):
+                raise
+            log.warning(
+                "answers take longer, since kernels cannot be compiled. See that there is room in "
+                "%s and that the C++ compiler works, then run `squill daemon restart`",
+                tempfile.gettempdir(),
+            )
+            mx.disable_compile()
+            self._first_passes()
+
+    def _first_passes(self) -> None:
         for length in (2, 1):
             logits = self._model(
                 mx.zeros((1, length), mx.int32), cache=make_prompt_cache(self._model)

@@ -45,6 +45,8 @@ QUIET_SECONDS = 0.5
 RETRY_SECONDS = 10.0
 """A model that could not be loaded is not tried again before; requests get its error."""
 
+_LONGEST_REASON = 200  # characters
+
 _STOPPING = "The daemon is stopping. Ask again: the next one starts by itself."
 
 
@@ -291,7 +293,8 @@ class ModelThread:
             self._not_loaded(error)
         except Exception as error:  # whatever a loader raises, the daemon lives on and says so
             log.exception("model not loaded")
-            message = f"The model could not be loaded: {error!r}. See `squill logs`."
+            reason = " ".join(repr(error).split())[:_LONGEST_REASON]
+            message = f"The model could not be loaded: {reason}. See `squill logs`."
             self._not_loaded(ModelError(message))
         else:
             self._loaded, self._tuned, self._load_error = True, False, None

@@ -22,6 +22,8 @@ log = logging.getLogger(__name__)
 MOST_RUNNING = 16
 """Interactive jobs that share the model; more of them wait their turn."""
 
+_LONGEST_REASON = 200  # characters: some libraries raise the whole output of a compiler
+
 
 class Scheduler:
     """Interactive jobs share rounds fairly; a background job runs alone, while there are none.
@@ -151,4 +153,5 @@ def _rows(steps: list[Step]) -> list[Row]:
 
 
 def _failure(error: Exception) -> ModelError:
-    return ModelError(f"The model failed: {error!r}. See `squill logs`.")
+    reason = " ".join(repr(error).split())[:_LONGEST_REASON]
+    return ModelError(f"The model failed: {reason}. See `squill logs`.")

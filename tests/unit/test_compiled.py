@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import copy
+import os
+import shutil
+import subprocess
+import sys
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -112,3 +116,42 @@ def test_each_adapter_has_a_step_of_its_own(model):
     step.forget_adapters()
     assert not step.ready(adapter, layers)
     assert step.ready(None, layers)
+
+
+FAILING_COMPILER = '#!/bin/sh\ncase "$*" in *-shared*) exit 1;; esac\nexec {compiler} "$@"\n'
+
+ANSWERED = """
+import time
+from squill.settings import Settings
+from squill_daemon.answerer import make_answerer
+from squill_daemon.engine import run_alone
+from squill_daemon.requests import GenerateRequest
+
+answerer = make_answerer(Settings())
+answerer.load()
+schema = ("CREATE TABLE students (name TEXT, age INTEGER);",)
+asked = answerer.prepare(GenerateRequest(schema=schema, question="how many students"))
+answer = run_alone(answerer, answerer.generate(asked, time.monotonic()))
+answerer.close()
+print(answer.candidates[0].sql)
+"""
+
+
+@pytest.mark.skipif(
+    sys.platform != "linux" or not shutil.which("g++"), reason="MLX compiles with g++ on Linux"
+)
+def test_a_compiler_or_disk_that_fails_costs_time_and_no_answer(tmp_path):
+    compiler = tmp_path / "g++"
+    compiler.write_text(FAILING_COMPILER.format(compiler=shutil.which("g++")))
+    compiler.chmod(0o700)
+    here = {"PATH": f"{tmp_path}:{os.environ['PATH']}", "TMPDIR": str(tmp_path)}
+    run = subprocess.run(
+        [sys.executable, "-c", ANSWERED],
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=100,
+        env=os.environ | here,
+    )
+    assert run.stdout == "SELECT COUNT(*) FROM students\n"
+    assert "kernels cannot be compiled" in run.stderr
