@@ -33,6 +33,7 @@ SUMMARIES = {
     "eval": "measure how often a model is right",
     "logs": "show the log of the model's process",
     "lsp": "run the language server on standard input and output",
+    "model": "choose, fetch and look at models",
     "pairs": "the example pairs that Squill learns from",
     "pretrain": "train the embedded model from scratch",
     "status": "what the model's process is doing",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -14,18 +14,19 @@ from squill.errors import (
     ModelTooLargeError,
     ModelUnsupportedError,
 )
+from squill.hub import cached_folder, fetch
 from squill.memory import available_bytes
 from squill.paths import EMBEDDED_MODEL
 
 EMBEDDED_NAME = "embedded"
 
-_HUB_FILES = ["*.json", "model*.safetensors", "tokenizer.model", "*.txt", "*.jinja"]
 _HEADER_LIMIT = 100_000_000  # bytes; the safetensors format's own limit
 _DIGEST_BYTES = 1 << 20
 _BYTES = {"F64": 8, "F32": 4, "F16": 2, "BF16": 2, "I64": 8, "I32": 4, "I16": 2, "I8": 1}
 _BYTES |= {"U64": 8, "U32": 4, "U16": 2, "U8": 1, "BOOL": 1, "F8_E4M3": 1, "F8_E5M2": 1}
 _MALFORMED = (OSError, ValueError, KeyError, TypeError, IndexError, AttributeError, RecursionError)
-_ROOM = 1.2  # caches, activations and the interpreter, beside the weights
+ROOM = 1.2
+"""Memory for a model against its weights: caches, activations, the interpreter."""
 
 
 def model_folder(model: str) -> Path:
@@ -61,30 +62,25 @@ def _existing(path: Path, advice: str) -> Path:
 
 
 def _from_hub(model: str) -> Path:
-    os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
-    os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
-    from huggingface_hub import errors, snapshot_download
+    folder = cached_folder(model)
+    if folder is not None:
+        with suppress(ModelError):  # where some of its weights are missing
+            weight_files(folder)
+            return folder
+    return fetch(model)
 
-    try:
-        return Path(snapshot_download(model, allow_patterns=_HUB_FILES, local_files_only=True))
-    except (OSError, ValueError, errors.HfHubHTTPError):
-        pass  # not on this machine, or not all of it
-    try:
-        return Path(snapshot_download(model, allow_patterns=_HUB_FILES))
-    except errors.GatedRepoError as error:
-        raise ModelNotFoundError(
-            f"The hub gives {model} only to those who asked for it. "
-            "Ask there, log in with `hf auth login`, then run `squill daemon restart`."
-        ) from error
-    except errors.RepositoryNotFoundError as error:
-        raise ModelNotFoundError(
-            f"There is neither a folder nor a hub model named {model}. Correct `model`."
-        ) from error
-    except Exception as error:  # the hub's client lets its transport's own errors through
-        raise ModelNotFoundError(
-            f"{model} is not on this machine and the hub cannot be reached "
-            f"({type(error).__name__}). Check the network, or set `model` to a folder."
-        ) from error
+
+def memory_needed(folder: Path, *, as_float32: bool) -> int:
+    """Bytes of memory that a daemon with this model takes, about.
+
+    Raises:
+        ModelNotFoundError, ModelUnsupportedError: as `check_files`.
+    """
+    config = read_config(folder)
+    return sum(
+        int(ROOM * _loaded_bytes(path, config, as_float32=as_float32))
+        for path in weight_files(folder)
+    )
 
 
 def check_files(folder: Path, *, as_float32: bool) -> dict[str, Any]:
@@ -95,21 +91,20 @@ def check_files(folder: Path, *, as_float32: bool) -> dict[str, Any]:
         ModelUnsupportedError: a file is damaged or of an unknown kind.
         ModelTooLargeError: the weights need more memory than there is.
     """
-    config = _read_config(folder)
-    needed = sum(
-        _loaded_bytes(path, config, as_float32=as_float32) for path in weight_files(folder)
-    )
-    needed = int(needed * _ROOM)
-    free = available_bytes()
+    needed, free = memory_needed(folder, as_float32=as_float32), available_bytes()
     if needed > free:
         raise ModelTooLargeError(
             f"The model in {folder} needs about {needed / 1e9:.1f} GB of memory and "
             f"{free / 1e9:.1f} GB are free. Close other programs or choose a smaller model."
         )
-    return config
+    return read_config(folder)
 
 
-def _read_config(folder: Path) -> dict[str, Any]:
+def read_config(folder: Path) -> dict[str, Any]:
+    """
+    Raises:
+        ModelNotFoundError, ModelUnsupportedError: as `check_files`.
+    """
     path = folder / "config.json"
     try:
         config = json.loads(path.read_text(encoding="utf-8"))

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from squill.errors import ModelTooLargeError
+from squill.hub import cached_folder
 from squill.memory import available_bytes
 from squill.model_files import (
     EMBEDDED_NAME,
@@ -69,11 +69,4 @@ def local_model(model: str) -> Path | None:
     """
     if not model or Path(model).is_absolute():
         return model_folder(model)
-    os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
-    from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import HfHubHTTPError
-
-    try:
-        return Path(snapshot_download(model, local_files_only=True))
-    except (OSError, ValueError, HfHubHTTPError):
-        return None
+    return cached_folder(model)
