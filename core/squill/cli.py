@@ -36,6 +36,7 @@ SUMMARIES = {
     "model": "choose, fetch and look at models",
     "pairs": "the example pairs that Squill learns from",
     "pretrain": "train the embedded model from scratch",
+    "repl": "ask a database questions, in a terminal",
     "status": "what the model's process is doing",
     "train": "learn the example pairs of a workspace",
 }

@@ -52,7 +52,15 @@ def test_the_language_server_never_reaches_mlx_and_its_kin() -> None:
     assert loaded.isdisjoint({"squill_daemon", "squill_trainer"})
 
 
-@pytest.mark.parametrize("command", ["ask", "daemon", "lsp"])
+def test_terminal_and_notebook_load_no_process() -> None:
+    packages = ("terminal/squill_terminal", "ipython/squill_ipython")
+    modules = [name for package in packages for name in modules_of(ROOT / "editors" / package)]
+    loaded = loaded_after("\n".join(f"import {name}" for name in modules))
+    assert loaded.isdisjoint({"mlx", "mlx_lm", "pygls", "watchdog", "torch", "transformers"})
+    assert loaded.isdisjoint({"squill_daemon", "squill_lsp", "squill_trainer"})
+
+
+@pytest.mark.parametrize("command", ["ask", "daemon", "lsp", "repl"])
 def test_the_help_of_a_command_loads_nothing_heavy(command: str) -> None:
     code = (
         "import contextlib, io\n"
@@ -94,6 +102,8 @@ def test_every_package_of_the_repository_is_in_the_architecture() -> None:
         "daemon/squill_daemon",
         "lsp/squill_lsp",
         "trainer/squill_trainer",
+        "editors/terminal/squill_terminal",
+        "editors/ipython/squill_ipython",
     ):
         assert package in text
 

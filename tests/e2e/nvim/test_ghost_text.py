@@ -149,3 +149,14 @@ def test_a_daemon_that_is_killed_is_replaced_and_the_next_question_answered(
     ask(session, "List all about Wang")
     assert LONG.split()[0] in session.ghost
     assert session.daemon_pid() != first
+
+
+def test_a_comment_typed_before_the_server_is_there_is_answered_too(
+    environment: dict[str, str], tmp_path: Path
+) -> None:
+    (tmp_path / "project").mkdir()
+    (tmp_path / "project" / "work.sql").write_text(TABLE)
+    with neovim(environment, tmp_path) as session:
+        session.keys("G")
+        ask(session)
+        assert session.ghost == f"\n{SQL};"

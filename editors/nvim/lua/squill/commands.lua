@@ -118,7 +118,9 @@ M.subcommands = {
   retrain = {
     about = 'learn the examples now',
     run = function()
-      server.execute('retrain', {}, function(answer) say(answer.message or 'it learns the examples') end)
+      server.execute('retrain', {}, function(answer)
+        say(answer.started and 'it learns the examples now' or 'it is learning already')
+      end)
     end,
   },
   rollback = {

@@ -158,6 +158,8 @@ function M.attach(_, buf)
       seen[buf] = nil
     end,
   })
+  -- Somebody may type already while the server starts.
+  if inserting(buf) then changed(buf) end
 end
 
 --- @return boolean

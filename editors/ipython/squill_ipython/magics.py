@@ -1,0 +1,81 @@
+"""``%ask`` and ``%%ask``."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+from IPython.core.magic import Magics, line_cell_magic, magics_class
+from IPython.core.magic_arguments import argument, magic_arguments, parse_argstring
+
+from squill.binding import bind
+from squill.errors import SquillError
+from squill.pairs import keep
+from squill.schema import Schema
+from squill.settings import load_settings
+from squill_ipython.accepting import Suggestion, accepted_sql
+from squill_ipython.connections import Connection, choose
+from squill_terminal.asking import ask
+
+
+@magics_class
+class SquillMagics(Magics):
+    """``waiting`` are the suggestions that were put into cells and did not run yet."""
+
+    def __init__(self, shell: Any) -> None:
+        super().__init__(shell)
+        self._session = shell
+        self.waiting: list[Suggestion] = []
+
+    @magic_arguments()
+    @argument("-c", "--connection", default="", help="the variable that holds the connection")
+    @argument("question", nargs="*", help="what you want to know, in plain language")
+    @line_cell_magic
+    def ask(self, line: str, cell: str | None = None) -> None:
+        """Put a query that answers the question into the next cell."""
+        options = parse_argstring(self.ask, line.replace("'", "\\'").replace('"', '\\"'))
+        question = " ".join([*options.question, *(cell or "").split()])
+        try:
+            self._suggest(question, choose(self._session.user_ns, options.connection))
+        except SquillError as error:
+            _say(error.message)
+
+    def _suggest(self, question: str, connection: Connection) -> None:
+        if not question:
+            _say("Say what you want to know: %ask How many students are there?")
+            return
+        schema, folder = connection.schema(), Path.cwd()
+        answer = ask(question, schema, folder, load_settings(folder, _say))
+        if not answer.statements:
+            _say(f"No valid query. {answer.refused}")
+            return
+        sql = answer.statements[0]
+        self.waiting.append(Suggestion(question, sql, schema))
+        self._session.set_next_input(connection.cell(question, sql), replace=False)
+
+    def cell_ran(self, result: Any) -> None:
+        """A suggestion whose cell ran without an error becomes a pair."""
+        if not result.success:
+            return
+        cell = result.info.raw_cell or ""
+        for suggestion in list(self.waiting):
+            if sql := accepted_sql(cell, suggestion):
+                self.waiting.remove(suggestion)
+                self._keep(suggestion, sql)
+
+    def _keep(self, suggestion: Suggestion, sql: str) -> None:
+        folder, schema = Path.cwd(), suggestion.schema
+        if not load_settings(folder, _say).learning.keep_accepted:
+            return
+        used = set(bind(sql, schema).tables)
+        own = Schema(tuple(t for t in schema.tables if t.qualified_name in used), schema.dialect)
+        edited = sql.split() != suggestion.sql.split()
+        try:
+            keep(folder, suggestion.question, sql, schema.dialect, own, edited=edited)
+        except SquillError as error:
+            _say(f"Not kept: {error.message}")
+
+
+def _say(text: str) -> None:
+    print(f"Squill: {text}", file=sys.stderr)

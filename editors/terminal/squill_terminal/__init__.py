@@ -1,0 +1,1 @@
+"""Squill in a terminal: questions to a database, and what notebooks share with that."""

@@ -1,0 +1,95 @@
+"""The prompt: history, completion of names, questions to the user. prompt_toolkit and rich."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from prompt_toolkit import PromptSession
+from prompt_toolkit.auto_suggest import AutoSuggestFromHistory
+from prompt_toolkit.completion import Completer, Completion
+from prompt_toolkit.history import FileHistory, InMemoryHistory
+from prompt_toolkit.patch_stdout import patch_stdout
+from rich.syntax import Syntax
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+    from pathlib import Path
+
+    from prompt_toolkit.completion import CompleteEvent
+    from prompt_toolkit.document import Document
+    from rich.console import Console, RenderableType
+
+_LEAST = 2
+"""Letters of a name that must stand there before names are offered."""
+
+
+class NameCompleter(Completer):
+    """Commands behind a backslash at the line's start, else names of tables and columns."""
+
+    def __init__(self, names: Iterable[str], commands: Sequence[str]) -> None:
+        self._names = sorted(set(names), key=str.casefold)
+        self._commands = commands
+
+    def get_completions(self, document: Document, _: CompleteEvent) -> Iterator[Completion]:
+        line = document.text_before_cursor
+        if line.startswith("\\") and " " not in line:
+            yield from _completions(line[1:], self._commands)
+            return
+        word = document.get_word_before_cursor()
+        if len(word) >= _LEAST or line.startswith("\\schema "):
+            yield from _completions(word, self._names)
+
+
+def _completions(begun: str, names: Iterable[str]) -> Iterator[Completion]:
+    folded = begun.casefold()
+    for name in names:
+        if name.casefold().startswith(folded):
+            yield Completion(name, start_position=-len(begun))
+
+
+class Prompt:
+    """A `Terminal` with a line to type on. Owned by the main thread.
+
+    ``history`` is the file of earlier lines, None for a session without one.
+    """
+
+    def __init__(self, console: Console, history: Path | None) -> None:
+        self._console = console
+        self._lines: PromptSession[str] = PromptSession(
+            history=FileHistory(str(history)) if history else InMemoryHistory(),
+            auto_suggest=AutoSuggestFromHistory(),
+            complete_while_typing=True,
+        )
+        self._questions: PromptSession[str] = PromptSession()
+
+    def line(self, name: str, completer: Completer) -> str:
+        """
+        Raises:
+            EOFError: Ctrl-D ends the session.
+            KeyboardInterrupt: Ctrl-C gives the line up.
+        """
+        with patch_stdout():
+            return self._lines.prompt(f"{name}> ", completer=completer)
+
+    def show(self, what: RenderableType) -> None:
+        self._console.print(what, markup=False, highlight=False)
+
+    def show_sql(self, sql: str) -> None:
+        if self._console.is_terminal:
+            self._console.print(Syntax(sql, "sql", word_wrap=True, background_color="default"))
+        else:
+            self.show(sql)
+
+    def confirm(self, question: str) -> bool:
+        """Yes for an empty answer; anything but a yes is a no, Ctrl-C too."""
+        try:
+            answer = self._questions.prompt(f"{question} [Y/n] ")
+        except (EOFError, KeyboardInterrupt):
+            return False
+        return answer.strip().casefold() in ("", "y", "yes")
+
+    def edit(self, sql: str) -> str:
+        try:
+            return self._questions.prompt("sql> ", default=sql)
+        except (EOFError, KeyboardInterrupt):
+            return ""
