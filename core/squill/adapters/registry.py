@@ -105,6 +105,16 @@ class AdapterRegistry:
             replace_file(self.root / card.digest / CARD, to_json(card.to_wire()))
             return card
 
+    def attach(self, digest: str, name: str, data: bytes) -> None:
+        """Put a file beside a published adapter: what is told of it, no part of its content.
+
+        Raises:
+            AdapterError: there is no such adapter.
+        """
+        assert name not in (CARD, CONFIG, WEIGHTS), "its content never changes"
+        with explained("Writing beside the adapter"), self._changing():
+            replace_file(self.folder(digest) / name, data)
+
     def cards(self) -> tuple[AdapterCard, ...]:
         """Every adapter, newest first; damaged ones are left out (see `damaged`)."""
         found = []

@@ -70,6 +70,29 @@ def format_for_model(folder: Path, chat_template: ChatTemplate | None) -> Prompt
     return format_by_id(identifier, chat_template, control)
 
 
+def declared_format(folder: Path) -> str:
+    """The id of `format_for_model`'s format, without loading the tokenizer.
+
+    Raises:
+        ModelUnsupportedError: the manifest cannot be read.
+    """
+    if (folder / MANIFEST).exists():
+        return _manifest(folder)["prompt_format"]
+    return ChatFormat.id if _has_template(folder) else PlainFormat.id
+
+
+def _has_template(folder: Path) -> bool:
+    if any((folder / f"chat_template.{kind}").exists() for kind in ("jinja", "json")):
+        return True
+    try:
+        config = json.loads((folder / "tokenizer_config.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
+    return isinstance(config, dict) and bool(
+        config.get("chat_template") or config.get("chat_template_type")
+    )
+
+
 def literals_for_model(folder: Path) -> Literals:
     """Whether string literals are words of the question: ``"literals"`` in the model's manifest.
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import os
 import sys
 import time
 from dataclasses import replace
@@ -19,7 +20,7 @@ from squill.errors import (
     SquillError,
     UsageError,
 )
-from squill.model_files import EMBEDDED_NAME, canonical_model
+from squill.model_files import EMBEDDED_NAME, canonical_model, model_folder
 from squill.paths import runtime_paths
 from squill.schema_files import schema_texts
 from squill.settings import load_settings
@@ -34,6 +35,7 @@ MOST_CANDIDATES = 16  # the daemon's own limit
 ANSWERED, NO_VALID_ANSWER, USAGE, TROUBLE = range(4)
 
 _LONG_LINE = 80
+_NO_ADAPTER = "none"
 _COPIED = (
     *("dialect", "dialect_origin", "model", "adapter", "device"),
     *("milliseconds", "tokens", "candidates", "refused", "shown_tables"),
@@ -79,6 +81,12 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--json", action="store_true", help="one JSON object")
     parser.add_argument("--model", default="", help="path or hub id of an mlx-lm model")
+    parser.add_argument(
+        "--adapter",
+        metavar="DIGEST|DIR",
+        help="answer with this adapter: the first digits of its digest, or a folder that mlx-lm or "
+        "`squill train` wrote; 'none' for the model alone (default: the one in use)",
+    )
     parser.add_argument("--no-daemon", action="store_true", help="load the model in this process")
     return parser
 
@@ -104,11 +112,33 @@ def _answer(options: argparse.Namespace) -> tuple[dict[str, Any], list[str]]:
         "budget_ms": settings.generation.budget_ms,
         "workspace": str(folder),
     }
+    if options.adapter is not None:
+        params["adapter"] = _adapter(options.adapter, settings)
     if options.no_daemon:
         answer = _answer_here(params, settings)
     else:
         answer = asyncio.run(_ask_daemon(params, settings, insist=bool(options.model)))
     return answer, list(texts)
+
+
+def _adapter(named: str, settings: Settings) -> str:
+    """The digest of the adapter that is meant; "" for none. A folder is published first.
+
+    Raises:
+        AdapterError: there is no such adapter.
+    """
+    if named == _NO_ADAPTER:
+        return ""
+    from squill.adapters import user_registry
+
+    path = Path(named).expanduser()
+    if os.sep not in named and not path.is_dir():
+        return user_registry().card(named).digest
+    if not path.is_dir():
+        raise UsageError(f"There is no folder {path}. Name an adapter's folder or its digest.")
+    from squill.adapters.foreign import adopt
+
+    return adopt(user_registry(), path, model_folder(settings.model)).digest
 
 
 async def _ask_daemon(

@@ -15,6 +15,7 @@ from squill.client import DaemonClient
 from squill.errors import AdapterError, DaemonUnavailableError, SquillError, UsageError
 from squill.model_files import content_digest, model_folder
 from squill.settings import load_settings
+from squill_trainer.commands.adapters_files import add_actions
 from squill_trainer.commands.adapters_output import (
     details,
     difference,
@@ -24,7 +25,7 @@ from squill_trainer.commands.adapters_output import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
 DONE, _, USAGE, TROUBLE = range(4)
 
@@ -33,8 +34,10 @@ _NONE = "none"
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Exit code 0: done; 2: usage; 3: there is no such adapter, or other trouble."""
-    options = _parser().parse_args(argv)
+    parser, files = _parser()
+    options = parser.parse_args(argv)
     actions = {
+        **files,
         "list": _list,
         "show": _show,
         "diff": _diff,
@@ -53,7 +56,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     return DONE
 
 
-def _parser() -> argparse.ArgumentParser:
+def _parser() -> tuple[argparse.ArgumentParser, Mapping[str, Callable[[argparse.Namespace], None]]]:
+    """The parser, and what carries out those of its actions that are other modules'."""
     parser = argparse.ArgumentParser(
         prog="squill adapters", description="What was learned from example pairs."
     )
@@ -80,7 +84,7 @@ def _parser() -> argparse.ArgumentParser:
     actions.add_parser("rollback", parents=[common], help="go back to what was used before")
     prune = actions.add_parser("prune", help="remove old adapters that nobody uses")
     prune.add_argument("--keep", type=int, default=10, metavar="N", help="the newest (default: 10)")
-    return parser
+    return parser, add_actions(actions)
 
 
 def _workspace(options: argparse.Namespace) -> str:

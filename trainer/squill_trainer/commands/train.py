@@ -28,7 +28,12 @@ _DIGITS = 12
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Exit code 0: learned, or nothing is new; 1: the gate refused it; 2: usage; 3: trouble."""
-    options = _parser().parse_args(argv)
+    arguments = sys.argv[1:] if argv is None else argv
+    if any(argument.split("=")[0] == "--data" for argument in arguments):
+        from squill_trainer.commands.train_data import main as train_on_data
+
+        return train_on_data(arguments)
+    options = _parser().parse_args(arguments)
     try:
         workspace = _workspace(options)
         if options.watch:
@@ -54,6 +59,11 @@ def _parser() -> argparse.ArgumentParser:
     when.add_argument("--once", action="store_true", help="train now, then end")
     when.add_argument(
         "--watch", action="store_true", help="train whenever there are new pairs, until interrupted"
+    )
+    when.add_argument(
+        "--data",
+        metavar="PATH",
+        help="fine-tune a model on a data set instead: `squill train --data PATH --help`",
     )
     parser.add_argument(
         "--workspace",
