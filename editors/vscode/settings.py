@@ -22,7 +22,7 @@ MEANINGS = ROOT / "docs" / "settings.md"
 
 FROM_FILES_ALONE = ("generation.max_tokens", "generation.constrained", "daemon.", "learning.")
 """Read by daemon and trainer, which serve all editors: they take them from ``squill.toml``."""
-TAKEN_FROM_EDITORS = ("daemon.autostart", "learning.keep_accepted")
+TAKEN_FROM_EDITORS = ("daemon.autostart", "learning.automatic", "learning.keep_accepted")
 """Of those, what the language server reads."""
 
 CHOICES = {"dialect": sorted(DIALECTS), "keyword_case": [case for case in KEYWORD_CASES if case]}

@@ -99,6 +99,14 @@ def test_every_command_that_something_refers_to_is_declared(manifest: dict[str, 
     assert len(named) > 10
 
 
+def test_every_command_is_in_the_readme(manifest: dict[str, Any]) -> None:
+    readme = (EXTENSION / "README.md").read_text(encoding="utf-8")
+    cells = re.findall(r"^\| (.*?) \|", readme, re.MULTILINE)
+    named = {title.strip() for cell in cells for title in cell.split(", ")}
+    titles = {command["title"] for command in manifest["contributes"]["commands"]}
+    assert titles - named == set()
+
+
 def test_extension_and_server_have_one_version(manifest: dict[str, Any]) -> None:
     assert manifest["version"] == __version__
 

@@ -17,6 +17,8 @@ from typing import TYPE_CHECKING
 
 import psutil
 
+from squill.paths import PROTOCOL_VERSION
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -78,6 +80,11 @@ class Profile:
     @property
     def home(self) -> Path:
         return self.folder / "home"
+
+    @property
+    def socket(self) -> Path:
+        """The daemon's."""
+        return self.folder / "run" / f"daemon-v{PROTOCOL_VERSION}.sock"
 
     def environment(self) -> dict[str, str]:
         """Nothing of the user's own."""

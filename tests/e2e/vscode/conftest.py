@@ -27,7 +27,7 @@ def vsix() -> Path:
     if reason := missing():
         # In CI it is, or its installation is broken.
         (pytest.fail if os.environ.get("CI") else pytest.skip)(reason)
-    subprocess.run(["make", "vsix"], cwd=ROOT, check=True, timeout=120)
+    subprocess.run(["make", "vsix"], cwd=ROOT, check=True, timeout=200)
     return ROOT / "editors" / "vscode" / "squill.vsix"
 
 

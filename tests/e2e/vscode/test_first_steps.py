@@ -29,11 +29,12 @@ CREATE TABLE orders (
   ordered_on DATE
 );
 """
+QUESTION = "-- total amount of the orders of each customer"
 
 
 @pytest.fixture(scope="module")
 def window(new_window: NewWindow) -> Iterator[Workbench]:
-    with new_window({"schema.sql": TABLES, "report.sql": ""}) as window:
+    with new_window({"report.sql": TABLES}) as window:
         yield window
 
 
@@ -44,12 +45,12 @@ def is_a_query_over_the_tables(sql: str) -> bool:
 def test_a_comment_becomes_a_query_that_fits_the_tables(window: Workbench) -> None:
     window.open("report.sql")
     window.wait_for_status("ready")
-    window.type("-- how many customers are there in each city\n")
+    window.type(f"\n{QUESTION}\n")
     offered = window.ghost_text()
     window.screenshot("ghost-text")
     window.press("Tab")
-    comment, statement = window.saved("report.sql").split("\n", 1)
-    assert comment == "-- how many customers are there in each city"
+    before, statement = window.saved("report.sql").split(f"{QUESTION}\n")
+    assert before == f"{TABLES}\n"
     assert statement == offered
     assert is_a_query_over_the_tables(statement)
 

@@ -10,6 +10,9 @@ import pytest
 from conftest import SCRIPTED_DAEMON
 from playwright.sync_api import expect
 
+from peer import Peer
+from squill.training import Training, TrainingHistory
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from contextlib import AbstractContextManager
@@ -27,6 +30,8 @@ LONG = (
     "SELECT name, grade, city FROM clients WHERE grade = 'G' AND city <> 'Oslo' "
     "ORDER BY name DESC LIMIT 5"
 )
+NO_TRAINING = "[learning]\nautomatic = false\n"
+"""In the folder's own file, which a default of the editor's must not go over."""
 ANSWERS = {
     "how many gold clients are there": [
         COUNT,
@@ -50,7 +55,7 @@ def gate(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def window(new_window: NewWindow, gate: Path) -> Iterator[Workbench]:
     with new_window(
-        {"schema.sql": TABLE} | dict.fromkeys(FILES, ""),
+        {"schema.sql": TABLE, "squill.toml": NO_TRAINING} | dict.fromkeys(FILES, ""),
         SQUILL_DAEMON_COMMAND=SCRIPTED_DAEMON,
         SQUILL_FAKE_ANSWERS=json.dumps(ANSWERS),
         SQUILL_FAKE_GATE=str(gate),
@@ -190,6 +195,38 @@ def test_a_click_on_the_status_bar_opens_the_menu_and_status_is_a_page(window: W
     window.choose("Status")
     expect(window.webview().locator("table")).to_contain_text("fake")
     window.screenshot("status")
+    window.command("View: Close Editor")
+
+
+def test_a_training_is_told_in_the_status_bar(window: Workbench) -> None:
+    window.open("keep.sql")
+    report = {"workspace": str(window.folder), "state": "learning", "step": 3, "steps": 10}
+    with Peer(path=window.profile.socket) as trainer:
+        assert trainer.ask(1, "training/report", report)[0] is None
+        window.wait_for_status("learning")
+        assert trainer.ask(2, "training/report", report | {"state": "done"})[0] is None
+        window.wait_for_status("ready")
+
+
+def test_what_was_learned_is_a_page_with_curves(
+    window: Workbench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SQUILL_STATE_DIR", str(window.profile.home / ".local/state/squill"))
+    told = ("6 of 12 right", "10 of 12 right")
+    losses = (2.5, 1.2, 0.6, 0.3)
+    training = Training(
+        "s", "2026-01-02T10:20:30Z", None, False, "It forgets.", 12, *told, 9.5, losses
+    )
+    TrainingHistory(window.folder).add(training)
+    window.open("keep.sql")
+    window.command("Squill: Show What Squill Learned")
+    page = window.webview()
+    expect(page.get_by_role("img", name="Loss at each step of a training")).to_be_visible()
+    expect(page.locator("table")).to_contain_text("It forgets.")
+    expect(page.locator("body")).to_contain_text("Nothing that was learned is kept")
+    window.screenshot("learned")
+    page.get_by_role("link", name="Roll Back").click()
+    window.said("no earlier adapter")
     window.command("View: Close Editor")
 
 

@@ -18,7 +18,7 @@ export function learnedBody(answer: unknown): string {
     button("squill.showPairs", "Example Pairs"),
   ];
   return [
-    `<p>${escape(summary(adapters))}</p>`,
+    `<p>${escape(summary(adapters, trainings))}</p>`,
     `<p>${actions.join("")}</p>`,
     curves(adapters, trainings),
     section("Trainings", ["When", "Pairs", "Before", "After", "Seconds", "In use then?"], trainings.map(training).reverse()),
@@ -26,7 +26,10 @@ export function learnedBody(answer: unknown): string {
   ].join("\n");
 }
 
-function summary(adapters: readonly Json[]): string {
+function summary(adapters: readonly Json[], trainings: readonly Json[]): string {
+  if (adapters.length === 0 && trainings.length > 0) {
+    return "Nothing that was learned is kept: no training made the answers better by what was measured.";
+  }
   if (adapters.length === 0) {
     return "Nothing was learned yet. Keep some queries as examples; then Squill trains on them, and uses what it learned only where that is measured to be better.";
   }
