@@ -19,8 +19,8 @@ import pytest
 from conftest import FAKE_DAEMON
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from peer import Peer, served
 
+from peer import Peer, served
 from squill.errors import ProtocolError
 from squill.wire import Decoder, Request, Unreadable
 

@@ -11,8 +11,8 @@ import time
 
 import pytest
 from conftest import FAKE_DAEMON
-from peer import Peer, served
 
+from peer import Peer, served
 from squill.paths import runtime_paths
 from squill_daemon.instance import answers, holder
 

@@ -14,8 +14,8 @@ import msgpack
 import psutil
 import pytest
 from conftest import TESTS
-from peer import Peer, served
 
+from peer import Peer, served
 from squill.errors import DaemonBusyError
 from squill.framing import FRAME_LIMIT
 from squill.paths import runtime_paths

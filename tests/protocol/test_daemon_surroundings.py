@@ -15,8 +15,8 @@ from pathlib import Path
 import psutil
 import pytest
 from conftest import FAKE_DAEMON, TESTS
-from peer import Peer, served
 
+from peer import Peer, served
 from squill.errors import DaemonError, SocketPathError
 from squill.paths import runtime_paths
 from squill_daemon.commands.daemon import main

@@ -12,8 +12,8 @@ import sys
 
 import pytest
 from conftest import FAKE_DAEMON, TESTS
-from peer import Peer, served
 
+from peer import Peer, served
 from squill.client import DaemonClient
 from squill.errors import AlreadyRunningError, DaemonStoppingError, DaemonUnavailableError
 from squill.paths import runtime_paths
