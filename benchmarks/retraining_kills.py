@@ -39,6 +39,8 @@ if TYPE_CHECKING:
 TESTS = Path(__file__).parents[1] / "tests"
 TABLE = "CREATE TABLE clients (id INTEGER, name TEXT, grade TEXT);"
 STEPS = 12
+SETTINGS = "[generation]\nmax_tokens = 12\n"
+"""A random model does not come to an end by itself."""
 VICTIMS = ("trainer", "daemon", "both")
 MOMENTS = ("start", "step", "published")
 _LONGEST_DELAY = {"start": 4.0, "step": 0.3, "published": 1.5}
@@ -195,13 +197,18 @@ async def kill_daemon() -> None:
 
 
 @contextlib.contextmanager
-def own_folders() -> Iterator[Path]:
-    """This process and its children work in folders of their own; the daemon ends with them."""
+def own_folders(settings: str = "") -> Iterator[Path]:
+    """This process and its children work in folders of their own; the daemon ends with them.
+
+    ``settings`` are those of the user, as TOML.
+    """
     with tempfile.TemporaryDirectory(prefix="squill-", dir="/tmp") as name:
         folder = Path(name)
         for kind in ("RUNTIME", "STATE", "CACHE", "CONFIG", "DATA"):
             os.environ[f"SQUILL_{kind}_DIR"] = str(folder / kind.lower())
         os.environ.pop("SQUILL_MODEL", None)
+        (folder / "config").mkdir()
+        (folder / "config" / "squill.toml").write_text(settings)
         try:
             yield folder
         finally:
@@ -213,7 +220,7 @@ def main() -> int:
     parser.add_argument("--kills", type=int, default=50)
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
-    with own_folders() as folder:
+    with own_folders(SETTINGS) as folder:
         found = asyncio.run(kill_at_random(World(folder), options.kills, options.seed))
     print(f"\n{_table(found)}")
     print("\n".join(found.problems))

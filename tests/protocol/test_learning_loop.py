@@ -13,7 +13,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 from conftest import REAL_DAEMON
-from editor import Editor, editing, own_environment
+from editor import Editor, editing
+
+from surroundings import own_environment
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
