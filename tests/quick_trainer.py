@@ -15,6 +15,8 @@ from squill_trainer.commands import train
 from squill_trainer.learning import pacing
 
 _TINY_MODELS_RATE = 2e-2
+_POOL = 12
+"""General questions, which take longer to make than such a training does."""
 
 _load_blas = blas.load_blas
 
@@ -28,8 +30,9 @@ def _load_and_shorten() -> object:
 
 def _shorten(steps: int) -> None:
     from squill_trainer.commands import train_progress
-    from squill_trainer.learning import recipe, run
+    from squill_trainer.learning import curriculum, recipe, run
     from squill_trainer.learning.curriculum import Mixture
+    from squill_trainer.learning.general import replayed_examples
 
     shorter = {
         "steps": steps,
@@ -39,7 +42,10 @@ def _shorten(steps: int) -> None:
     }
     recipe.EMBEDDED = replace(recipe.EMBEDDED, **shorter)
     recipe.OTHER = replace(recipe.OTHER, rate=_TINY_MODELS_RATE, **shorter)
+    curriculum._REPLAY_POOL = _POOL
+    curriculum.real_examples = lambda: replayed_examples(_POOL)
     run._CANARY = 0
+    run.watched_examples = lambda _: ()
     run._CHECKPOINT_SECONDS = 0.0
     train_progress._LINE_SECONDS = 0.0
 

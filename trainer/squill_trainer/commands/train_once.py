@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from squill.adapters import user_registry
 from squill.paths import runtime_paths
 from squill.private import make_private_directory
 from squill.training import Training, TrainingHistory, TrainingReport
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
 _DIGITS = 4
 _MOST_LOSSES = 500
+_KEPT_ADAPTERS = 20
 
 
 async def learn(
@@ -48,8 +50,14 @@ async def learn(
         finally:
             await editors.close(end)
     if outcome.digest is not None:
-        await asyncio.to_thread(TrainingHistory(workspace).add, _remembered(outcome))
+        await asyncio.to_thread(_remember, workspace, outcome)
     return outcome
+
+
+def _remember(workspace: Path, outcome: Outcome) -> None:
+    """In the workspace's history; of the adapters, the oldest that nobody uses make room."""
+    TrainingHistory(workspace).add(_remembered(outcome))
+    user_registry().prune(_KEPT_ADAPTERS)
 
 
 async def _run(
