@@ -43,7 +43,7 @@ SETTINGS = "[generation]\nmax_tokens = 12\n"
 """A random model does not come to an end by itself."""
 VICTIMS = ("trainer", "daemon", "both")
 MOMENTS = ("start", "step", "published")
-_LONGEST_DELAY = {"start": 4.0, "step": 0.3, "published": 1.5}
+_LONGEST_DELAY = {"start": 8.0, "step": 0.3, "published": 1.5}
 _MARKS = {"step": "step ", "published": f"step {STEPS}/"}
 
 
