@@ -27,6 +27,12 @@ $(VENV)/.ready: pyproject.toml uv.lock
 	@UV_PROJECT_ENVIRONMENT=$(VENV) $(UV) sync --locked --quiet
 	@touch $@
 
+# For one test alone: PyTorch and PEFT, apart from what Squill itself runs with.
+$(VENV)/peft/.ready: $(VENV)/.ready
+	@$(PYTHON) -m venv $(VENV)/peft
+	@$(VENV)/peft/bin/pip install --quiet --disable-pip-version-check torch==2.13.0 peft
+	@touch $@
+
 demo: $(VENV)/.ready
 	@$(RUN)/python examples/demo.py
 
