@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import mlx.core as mx
@@ -16,17 +17,19 @@ from squill.errors import AdapterError, UsageError
 from squill.prompt import format_for_model
 from squill.prompt.formats import declared_format
 from squill_trainer.commands.train import main
+from squill_trainer.commands.train_report import draw, keep_curves
 from squill_trainer.learning.lora import LoraSettings
+from squill_trainer.learning.run import Outcome
 from squill_trainer.tuning.base import chat_template, load_base
 from squill_trainer.tuning.curves import Curves, Point, read_curves
 from squill_trainer.tuning.examples import ExampleEncoder, read_splits
 from squill_trainer.tuning.finetune import add_lora, token_accuracy, token_loss
 from squill_trainer.tuning.report import write_report
+from tiny_adapter import make_tiny_adapter
 from tiny_model import make_tiny_model
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from squill_trainer.tuning.base import Base
 
@@ -230,3 +233,23 @@ def test_an_adapter_without_curves_says_so(tmp_path):
     (tmp_path / "curves.json").write_text("[]")
     with pytest.raises(AdapterError, match="damaged"):
         read_curves(tmp_path)
+
+
+def test_a_training_on_pairs_keeps_its_curves_with_the_gates_figures(own_folders, plain):
+    adapter = make_tiny_adapter(plain.folder, own_folders / "adapter")
+    card = user_registry().publish(
+        adapter, base="b" * 64, prompt_format="plain-1", figures={"pairs_right": 2}
+    )
+    outcome = Outcome(
+        promoted=True, reason="pairs 0/2 → 2/2", digest=card.digest, losses=(2.0, 0.5)
+    )
+    curves = keep_curves(outcome)
+    folder = user_registry().folder(card.digest)
+    assert read_curves(folder) == curves
+    assert curves.to_json() == {
+        "steps": [{"step": 1, "loss": 2.0}, {"step": 2, "loss": 0.5}],
+        "gate": {"pairs_right": 2},
+    }
+    assert user_registry().card(card.digest) == card
+    page, picture = draw(outcome, curves, Path())
+    assert page.parent == picture.parent == folder

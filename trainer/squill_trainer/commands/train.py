@@ -39,6 +39,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         if options.watch:
             return _watch(options, workspace)
         outcome = _learn(options, workspace)
+        _report(options, outcome)
     except UsageError as error:
         _say(f"squill train: {error.message}")
         return USAGE
@@ -73,6 +74,15 @@ def _parser() -> argparse.ArgumentParser:
         help="the folder with the pairs and the table definitions (default: this one)",
     )
     parser.add_argument("--model", help="the model that is to learn (default: the setting `model`)")
+    parser.add_argument(
+        "--report",
+        nargs="?",
+        type=Path,
+        const=Path(),
+        metavar="DIR",
+        help="with --once: draw the curves as report.html and report.png, in the adapter's folder "
+        "or in DIR",
+    )
     parser.add_argument(
         "--background",
         action="store_true",
@@ -113,6 +123,17 @@ def _learn(options: argparse.Namespace, workspace: Path) -> Outcome:
 
     lower_priority()
     return asyncio.run(learn(workspace, settings, _say, patient=options.background))
+
+
+def _report(options: argparse.Namespace, outcome: Outcome) -> None:
+    if outcome.digest is None:
+        return
+    from squill_trainer.commands.train_report import draw, keep_curves
+
+    curves = keep_curves(outcome)
+    if options.report is not None:
+        for path in draw(outcome, curves, options.report):
+            _say(str(path))
 
 
 def describe(outcome: Outcome) -> str:
