@@ -36,7 +36,12 @@ SELECTION = {
     "context": {"diagnostics": []},
 }
 RESOLVE_SUPPORT = {"resolveSupport": {"properties": ["additionalTextEdits"]}}
-CAPABILITIES = {"textDocument": {"completion": {"completionItem": RESOLVE_SUPPORT}}}
+CAPABILITIES = {
+    "textDocument": {
+        "completion": {"completionItem": RESOLVE_SUPPORT},
+        "codeAction": {"resolveSupport": {"properties": ["edit"]}},
+    }
+}
 ABSENT = object()
 STATUS = "squill/status"
 

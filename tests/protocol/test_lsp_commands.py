@@ -225,3 +225,36 @@ async def test_a_client_without_versioned_edits_gets_plain_ones(
         editor.open(f"{TABLE}{SQL};\n")
         answer = await run_at(editor, "squill.explain", f"{TABLE}SELECT")
         assert list(answer["edit"]["changes"]) == [DOCUMENT]
+
+
+async def test_a_client_that_resolves_no_actions_gets_commands_and_edits_to_apply(
+    environment: dict[str, str],
+) -> None:
+    can = capabilities()
+    assert can.text_document is not None
+    can.text_document.code_action = types.CodeActionClientCapabilities()
+    async with editing(environment, can) as editor:
+        applied: list[Any] = []
+
+        @editor.client.feature(types.WORKSPACE_APPLY_EDIT)
+        def apply(params: types.ApplyWorkspaceEditParams) -> types.ApplyWorkspaceEditResult:
+            applied.append(params.edit)
+            return types.ApplyWorkspaceEditResult(applied=len(applied) == 1)
+
+        text = f"{TABLE}-- {QUESTION}"
+        editor.open(text)
+        at = editor.end_of(text)
+        offered = await editor.client.text_document_code_action_async(
+            types.CodeActionParams(
+                types.TextDocumentIdentifier(DOCUMENT),
+                types.Range(at, at),
+                types.CodeActionContext([]),
+            )
+        )
+        # lsprotocol reads an action with a command as a bare command, its fields as a text.
+        assert len(offered or ()) == 1
+        assert "squill.regenerate" in str(offered)
+        await run_at(editor, "squill.regenerate", text, apply=True)
+        assert applied[0].document_changes[0].edits[0].new_text == f"\n{SQL};"
+        with pytest.raises(JsonRpcException, match="did not apply the edit"):
+            await run_at(editor, "squill.regenerate", text, apply=True)

@@ -8,6 +8,7 @@ from lsprotocol import types
 
 from squill_lsp.handlers import statement_actions
 from squill_lsp.handlers.acceptance import accepted_command
+from squill_lsp.handlers.action_commands import resolves_edits, with_command
 from squill_lsp.handlers.edits import workspace_edit
 from squill_lsp.handlers.resolve_data import COMMENT_GONE, foreign_data, position_of
 from squill_lsp.positions import offset_at, position_at, range_between
@@ -36,7 +37,10 @@ async def code_action(ls: SquillServer, params: types.CodeActionParams) -> list[
     offset = offset_at(document, params.range.end)
     actions = _on_comment(ls, document, offset)
     actions = actions or await statement_actions.offered(ls, document, offset)
-    return [action for action in actions if _is_asked_for(action.kind, params.context.only)]
+    wanted = [action for action in actions if _is_asked_for(action.kind, params.context.only)]
+    if resolves_edits(ls):
+        return wanted
+    return [done for action in wanted if (done := with_command(action, document, params.range.end))]
 
 
 def _on_comment(ls: SquillServer, document: TextDocument, offset: int) -> list[types.CodeAction]:

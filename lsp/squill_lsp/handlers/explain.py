@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from squill_lsp.handlers import commands
+from squill_lsp.handlers.action_commands import apply_if_asked
 from squill_lsp.handlers.edits import edit_of
 from squill_lsp.handlers.place import place, unless_edited
 
@@ -22,4 +23,6 @@ async def explain(ls: SquillServer, given: Mapping[str, Any]) -> dict[str, Any]:
     document, offset = place(ls, given)
     work = ls.rewriter.explanation(ls.buffer(document), offset)
     rewrite = await unless_edited(ls, document, "explain", work)
-    return {"comment": rewrite.text, "edit": edit_of(ls, document, rewrite)}
+    edit = edit_of(ls, document, rewrite)
+    await apply_if_asked(ls, given, edit)
+    return {"comment": rewrite.text, "edit": edit}

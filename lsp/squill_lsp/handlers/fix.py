@@ -6,6 +6,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from squill_lsp.handlers import commands
+from squill_lsp.handlers.action_commands import apply_if_asked
 from squill_lsp.handlers.edits import edit_of
 from squill_lsp.handlers.place import place, unless_edited
 
@@ -23,8 +24,7 @@ async def fix(ls: SquillServer, given: Mapping[str, Any]) -> dict[str, Any]:
     document, offset = place(ls, given)
     work = ls.rewriter.fix(ls.buffer(document), offset)
     rewrite = await unless_edited(ls, document, "fix", work)
-    return {
-        "sql": rewrite.sql,
-        "changes": [asdict(change) for change in rewrite.changes],
-        "edit": edit_of(ls, document, rewrite),
-    }
+    edit = edit_of(ls, document, rewrite)
+    await apply_if_asked(ls, given, edit)
+    changes = [asdict(change) for change in rewrite.changes]
+    return {"sql": rewrite.sql, "changes": changes, "edit": edit}

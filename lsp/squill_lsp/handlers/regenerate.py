@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from squill.errors import UsageError
 from squill_lsp.handlers import commands
+from squill_lsp.handlers.action_commands import apply_if_asked
 from squill_lsp.handlers.edits import edit_of
 from squill_lsp.handlers.place import place, unless_edited
 
@@ -25,7 +26,9 @@ async def regenerate(ls: SquillServer, given: Mapping[str, Any]) -> dict[str, An
     _require_model(ls, given)
     work = ls.rewriter.another(ls.buffer(document), offset, dialect)
     rewrite = await unless_edited(ls, document, "regenerate", work)
-    return {"sql": rewrite.sql, "edit": edit_of(ls, document, rewrite)}
+    edit = edit_of(ls, document, rewrite)
+    await apply_if_asked(ls, given, edit)
+    return {"sql": rewrite.sql, "edit": edit}
 
 
 def _require_model(ls: SquillServer, given: Mapping[str, Any]) -> None:

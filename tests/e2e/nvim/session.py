@@ -6,6 +6,7 @@ import contextlib
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -140,7 +141,7 @@ def neovim(
     project = folder / "project"
     project.mkdir(exist_ok=True)
     (folder / "init.lua").write_text(init + INIT)
-    socket = Path(environment["SQUILL_RUNTIME_DIR"]) / "nvim.sock"
+    path = Path(environment["SQUILL_RUNTIME_DIR"]) / "nvim.sock"
     process = subprocess.Popen(
         [
             PROGRAM,
@@ -150,7 +151,7 @@ def neovim(
             "-u",
             str(folder / "init.lua"),
             "--listen",
-            str(socket),
+            str(path),
             file,
         ],
         cwd=project,
@@ -161,10 +162,10 @@ def neovim(
         start_new_session=True,
     )
     try:
-        while not socket.exists():
+        while not _listens(path):
             assert process.poll() is None, "Neovim ended by itself"
             time.sleep(0.005)
-        nvim = pynvim.attach("socket", path=str(socket))
+        nvim = pynvim.attach("socket", path=str(path))
         session = Session(nvim, process)
         session.lua(LISTEN, nvim.channel_id)
         yield session
@@ -176,6 +177,12 @@ def neovim(
         if process.poll() is None:
             os.killpg(process.pid, signal.SIGKILL)
             process.wait()
+
+
+def _listens(path: Path) -> bool:
+    """The file is there a moment before anybody listens."""
+    with socket.socket(socket.AF_UNIX) as probe:
+        return probe.connect_ex(str(path)) == 0
 
 
 def own_home(environment: Mapping[str, str], folder: Path) -> dict[str, str]:
