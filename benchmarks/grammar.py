@@ -215,7 +215,7 @@ def main() -> None:
         eos_token_ids={0},
     )
     for prompt_format, tokenizer in (
-        (format_by_id("slots-1"), embedded),
+        (format_by_id("slots-2"), embedded),
         (format_by_id("plain-1"), general_tokenizer(options.data)),
     ):
         print_coverage(prompt_format, tokenizer, options.data)

@@ -15,7 +15,7 @@ from squill.prompt import format_by_id
 from squill.schema import Column, ForeignKey, Schema, Table
 from squill_daemon.constraint import Constraint
 
-SLOTS = format_by_id("slots-1")
+SLOTS = format_by_id("slots-2")
 PLAIN = format_by_id("plain-1")
 
 NAMES = {

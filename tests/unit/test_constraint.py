@@ -138,7 +138,7 @@ def test_bytes_that_must_follow_are_forced():
 
 def test_the_last_word_slot_can_only_be_followed_by_itself():
     tokens = byte_tokenizer(all_tokens())
-    slots = format_by_id("slots-1")
+    slots = format_by_id("slots-2")
     constraint = Constraint(compiler_of(tokens), slots.terminals(SCHEMA, QUESTION), changes=False)
     *start, last = tokens.encode("SELECT <c1> FROM <t1> WHERE <c2> = <w5>").ids
     constraint.take(start)
@@ -169,7 +169,7 @@ def test_a_name_can_be_used_once_it_is_made(start, made):
 def test_equal_schemas_share_one_grammar_whatever_is_asked():
     tokens = byte_tokenizer(all_tokens())
     compiler = compiler_of(tokens)
-    slots = format_by_id("slots-1")
+    slots = format_by_id("slots-2")
     other = Schema((Table("trees", (Column("height"),)), *SCHEMA.tables))
     for schema, question in ((SCHEMA, "a"), (SCHEMA, "a b c"), (other, "who")):
         Constraint(compiler, slots.terminals(schema, question), changes=False)
@@ -217,7 +217,7 @@ def test_a_grammar_that_fails_in_mid_answer_leaves_the_rest_free(caplog):
     [
         (None, "free"),
         ('{"prompt_format": "plain-1"}', "free"),
-        ('{"prompt_format": "slots-1", "literals": "question"}', "question"),
+        ('{"prompt_format": "slots-2", "literals": "question"}', "question"),
     ],
 )
 def test_a_model_says_where_its_literals_come_from(tmp_path, manifest, literals):

@@ -22,7 +22,7 @@ from squill_daemon.constraint import Constraint
 from squill_daemon.grammar import GrammarCompiler, GrammarError, asks_for_change
 
 PLAIN = format_by_id("plain-1")
-SLOTS = format_by_id("slots-1")
+SLOTS = format_by_id("slots-2")
 BYTES = byte_tokenizer()
 COMPILER = compiler_of(BYTES)
 SLOT_TOKENS = byte_tokenizer(all_tokens())

@@ -21,7 +21,7 @@ pytestmark = pytest.mark.skipif(
     not (DATA / "spider.dev.jsonl.gz").exists(), reason=f"the data sets are not in {DATA}"
 )
 
-SLOTS = format_by_id("slots-1")
+SLOTS = format_by_id("slots-2")
 PLAIN = format_by_id("plain-1")
 TOKENIZERS = {SLOTS.id: byte_tokenizer(all_tokens()), PLAIN.id: byte_tokenizer()}
 COMPILERS = {identifier: compiler_of(found) for identifier, found in TOKENIZERS.items()}

@@ -17,7 +17,7 @@ from squill.prompt.slots.vocabulary import all_tokens
 from squill.schema import Column, ForeignKey, Schema, Table
 from squill_daemon.constraint import Constraint
 
-SLOTS = format_by_id("slots-1")
+SLOTS = format_by_id("slots-2")
 TOKENS = byte_tokenizer(all_tokens())
 COMPILER = compiler_of(TOKENS)
 QUESTION = "who bought what and where in 2019"

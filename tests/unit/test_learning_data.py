@@ -27,7 +27,7 @@ from squill_trainer.learning.general import real_examples, watched_examples
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-SLOTS = format_by_id("slots-1")
+SLOTS = format_by_id("slots-2")
 _ASKED = re.compile(r"'?(?:<w\d+>)+'?")
 
 

@@ -160,7 +160,7 @@ def published(folder: Path) -> tuple[AdapterRegistry, str]:
     (source / "adapters.safetensors").write_bytes(b"weights")
     (source / "adapter_config.json").write_text('{"fine_tune_type": "lora"}')
     registry = AdapterRegistry(folder / "adapters")
-    card = registry.publish(source, base="b" * 64, prompt_format="slots-1", pairs=["p"])
+    card = registry.publish(source, base="b" * 64, prompt_format="slots-2", pairs=["p"])
     return registry, card.digest
 
 

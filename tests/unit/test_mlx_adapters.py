@@ -363,7 +363,7 @@ def test_another_models_adapter_is_refused(tmp_path, model_folder):
     adapter = make_tiny_adapter(model_folder, tmp_path / "a")
     model = opened(model_folder)
     refused(model, adapter, "was trained on another base model (cccccccccccccccc", base="c" * 64)
-    refused(model, adapter, "prompts of format 'slots-1'", prompt_format="slots-1")
+    refused(model, adapter, "prompts of format 'slots-2'", prompt_format="slots-2")
 
 
 def _cut(data: bytes) -> bytes:

@@ -23,6 +23,7 @@ from squill.prompt.slots.spelling import to_sql
 from squill.prompt.slots.vocabulary import ANSWER, END, QUESTION
 from squill_trainer.pretrain.augmentation import AugmentationOptions, draw_prompt
 from squill_trainer.pretrain.corpus import Pair, Values, make_pair, read_pairs
+from squill_trainer.pretrain.roles import ROLES, slot_labels
 from squill_trainer.pretrain.shards import TokenSequence, load_shard, save_shard
 from squill_trainer.pretrain.synthesis import entity_pairs, synthetic_pairs
 from squill_trainer.pretrain.tokenizer import train_tokenizer
@@ -76,9 +77,8 @@ def test_a_drawn_prompt_asks_the_same_of_another_numbering(pair: Pair, seed: int
     whole = render(Numbering(pair.schema, pair.question))
     drawn = draw_prompt(pair, PAIRS, random.Random(seed), AugmentationOptions())
     assert drawn is not None
-    prompt, target = drawn
-    assert meaning(prompt, target) == meaning(whole, pair.target)
-    assert prompt.endswith(ANSWER)
+    assert meaning(drawn.prompt, drawn.target) == meaning(whole, pair.target)
+    assert drawn.prompt.endswith(ANSWER)
 
 
 def test_columns_that_an_answer_needs_are_never_dropped() -> None:
@@ -86,14 +86,59 @@ def test_columns_that_an_answer_needs_are_never_dropped() -> None:
     for seed in range(20):
         drawn = draw_prompt(PAIRS[0], PAIRS, random.Random(seed), narrow)
         assert drawn is not None
-        prompt, target = drawn
-        assert all(f"<c{n}>" in prompt for n in re.findall(r"<c(\d+)>", target))
+        columns = re.findall(r"<c\d+>", drawn.target)
+        assert all(column in drawn.prompt for column in columns)
 
 
-def test_a_table_without_a_telling_name_gets_one() -> None:
-    drawn = draw_prompt(PAIRS[3], PAIRS, random.Random(0), AugmentationOptions())
+@pytest.mark.parametrize("keep", [0.0, 1.0])
+def test_a_table_without_a_telling_name_gets_one_or_keeps_its_own(keep: float) -> None:
+    options = AugmentationOptions(keep_names=keep)
+    drawn = draw_prompt(PAIRS[3], PAIRS, random.Random(0), options)
     assert drawn is not None
-    assert " table 1 99 2" not in drawn[0]
+    assert (" table 1 99 2" in drawn.prompt) is bool(keep)
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_labels_name_the_slots_of_the_drawn_answer(seed: int) -> None:
+    drawn = draw_prompt(PAIRS[0], PAIRS, random.Random(seed), AugmentationOptions())
+    assert drawn is not None
+    echoed = re.findall(r"<[tcw]\d+>", drawn.prompt.split(QUESTION)[2])
+    words, names = echoed[:6], echoed[6:]
+    name, amount = re.findall(r"(<c\d+>) [=>] '?<w", drawn.target)
+    roles = dict(zip(names, map(roles_of, drawn.labels.masks), strict=True))
+    assert roles[amount] == {"SELECT", "WHERE", ">"}
+    assert roles[name] == {"WHERE", "="}
+    assert len(words) == len(drawn.labels.words)
+    assert drawn.labels.words == ("", "", name, name, "", amount)
+
+
+def roles_of(mask: int) -> set[str]:
+    return {role for bit, role in enumerate(ROLES) if mask >> bit & 1}
+
+
+def test_roles_are_read_from_every_clause() -> None:
+    question = "q"
+    sql = (
+        "SELECT city, MAX(age) FROM customers WHERE age <= 30 GROUP BY city "
+        "HAVING COUNT(name) > 3 ORDER BY id DESC LIMIT 3"
+    )
+    numbering = Numbering(SHOP, question)
+    target = make_pair(SHOP, question, sql, "test").target
+    masks = slot_labels(target, numbering).masks
+    assert [roles_of(mask) for mask in masks[:5]] == [
+        {"FROM"},
+        {"ORDER BY", "DESC"},
+        {"HAVING", "COUNT", ">"},
+        {"SELECT", "GROUP BY"},
+        {"SELECT", "MAX", "WHERE", "<"},
+    ]
+    assert not any(masks[5:])
+
+
+def test_conditions_stand_in_the_order_of_the_question() -> None:
+    sql = "SELECT Club FROM table_1_99_2 WHERE Points > 20 AND Player = 'Ann Lee'"
+    pair = make_pair(WIKI, "club of Ann Lee over 20", sql, "test")
+    assert pair.target == "SELECT <c3> FROM <t1> WHERE <c1> = '<w3><w4>' AND <c2> > <w6><w6>"
 
 
 def test_drawing_is_deterministic() -> None:
@@ -174,13 +219,14 @@ def test_the_tokenizer_reads_back_what_it_wrote_and_keeps_words_whole() -> None:
 
 def test_shards_are_read_as_they_were_written(tmp_path: Path) -> None:
     written = [
-        TokenSequence(np.array([5, 6, 7, 0]), 1, 2),
-        TokenSequence(np.array([9, 0]), 0, 1),
+        TokenSequence(np.array([5, 6, 7, 0]), np.array([0, 8, 3, 0]), 1, 2, 3),
+        TokenSequence(np.array([9, 0]), np.array([0, 0]), 0, 0, 1),
     ]
     save_shard(tmp_path / "s.npz", written)
     read = load_shard(tmp_path / "s.npz")
     assert [s.tokens.tolist() for s in read] == [[5, 6, 7, 0], [9, 0]]
-    assert [(s.question_start, s.answer_start) for s in read] == [(1, 2), (0, 1)]
+    assert [s.marks.tolist() for s in read] == [[0, 8, 3, 0], [0, 0]]
+    assert [(s.echo_start, s.names_start, s.answer_start) for s in read] == [(1, 2, 3), (0, 0, 1)]
 
 
 def test_sqlglot_parses_what_is_drawn_with_its_names() -> None:

@@ -29,16 +29,19 @@ TINY = LlamaConfig(
 
 
 def copies(count: int) -> list[TokenSequence]:
-    """Sequences whose answer repeats the prompt's first token."""
+    """Sequences whose answer repeats the prompt's first token, as does the label of its word."""
     rng = np.random.default_rng(0)
     first = rng.integers(3, 16, count)
-    return [TokenSequence(np.array([t, 1, 2, t, 0]), 1, 3) for t in first]
+    return [
+        TokenSequence(np.array([t, 1, 2, 2, t, 0]), np.array([0, t, t % 2, 0, 0, 0]), 1, 2, 4)
+        for t in first
+    ]
 
 
 @pytest.fixture
 def prepared(tmp_path: Path) -> Path:
     save_shard(tmp_path / "epoch-0.npz", copies(400))
-    save_shard(tmp_path / "development.npz", copies(40))
+    save_shard(tmp_path / "development-copies.npz", copies(40))
     return tmp_path
 
 
@@ -48,9 +51,21 @@ def options(tokens: int) -> TrainingOptions:
 
 def test_a_model_learns_to_copy(prepared: Path) -> None:
     trainer = Trainer(prepared, prepared / "run", TINY, options(12_000))
-    before = trainer.development_loss()
+    before = trainer.development()
     trainer.train()
-    assert trainer.development_loss() < before / 4
+    after = trainer.development()
+    assert after["copies"] < before["copies"] / 4
+    assert after["copies_exact"] > 0.9
+
+
+def test_a_seed_gives_the_same_model(prepared: Path) -> None:
+    for run in ("one", "two"):
+        Trainer(prepared, prepared / run, TINY, options(2_000)).train()
+    first, second = (
+        torch.load(prepared / run / "checkpoint.pt")["optimizer"]["masters"]
+        for run in ("one", "two")
+    )
+    assert all(torch.equal(first[name], second[name]) for name in first)
 
 
 def test_training_goes_on_from_its_checkpoint(prepared: Path) -> None:

@@ -112,8 +112,8 @@ def test_chat_prompts_on_one_schema_share_its_prefix() -> None:
 
 
 def test_a_model_folder_names_its_format(tmp_path: Path) -> None:
-    (tmp_path / "squill.json").write_text(json.dumps({"prompt_format": "slots-1"}))
-    assert format_for_model(tmp_path, template).id == "slots-1"
+    (tmp_path / "squill.json").write_text(json.dumps({"prompt_format": "slots-2"}))
+    assert format_for_model(tmp_path, template).id == "slots-2"
 
 
 def test_without_a_manifest_a_chat_template_decides(tmp_path: Path) -> None:

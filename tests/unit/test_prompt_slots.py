@@ -22,7 +22,7 @@ SCHOOL = parse_schema(
     "sqlite",
 ).schema
 
-SLOTS = format_by_id("slots-1")
+SLOTS = format_by_id("slots-2")
 
 
 def test_the_prompt_numbers_tables_columns_and_words() -> None:
@@ -30,7 +30,8 @@ def test_the_prompt_numbers_tables_columns_and_words() -> None:
         "<t1> schools<c1> id<num><pk><c2> school name<text><c3> open since<date>"
         "<t2> students<c4> id<num><pk><c5> name<text><c6> age<num>"
         "<c7> school id<num><fk><c1><c8> mentor id<num><fk><c4>"
-        "<q><w1> how<w2> old<c6><w3> is<w4> o<w5> '<w6> brien<w7> ?<a>"
+        "<q><w1> how<w2> old<c6><w3> is<w4> o<w5> '<w6> brien<w7> ?"
+        "<q><w1><w2><w3><w4><w5><w6><w7><t1><c1><c2><c3><t2><c4><c5><c6><c7><c8><a>"
     )
 
 
@@ -127,6 +128,29 @@ def test_a_literal_is_written_as_the_question_spells_it() -> None:
     assert sql == "SELECT name FROM students WHERE name = 'Ann Lee'"
 
 
+@pytest.mark.parametrize(
+    ("target", "condition"),
+    [
+        ("<c6> > '<w12><w12>'", "age > 20"),
+        ("<c5> = <w12><w12>", "name = '20'"),
+        ("<c6> = '<w3><w4>'", "age = 'Ann Lee'"),
+        ("<c5> LIKE '%<w12><w12>%'", "name LIKE '%20%'"),
+        ("<c4> = '<w12><w12>' AND <c5> <> <w8><w8>", "id = 20 AND name <> '50'"),
+    ],
+)
+def test_a_literal_has_the_type_of_its_column(target: str, condition: str) -> None:
+    sql = SLOTS.sql(f"SELECT <c5> FROM <t2> WHERE {target}", SCHOOL, QUESTION)
+    assert sql == f"SELECT name FROM students WHERE {condition}"
+
+
+def test_a_number_is_found_where_the_question_groups_its_digits() -> None:
+    question = "students older than 16,000"
+    sql = "SELECT name FROM students WHERE age > 16000"
+    target = SLOTS.target(sql, SCHOOL, question)
+    assert target == "SELECT <c5> FROM <t2> WHERE <c6> > <w4><w6>"
+    assert SLOTS.sql(target, SCHOOL, question) == sql
+
+
 def test_a_quote_in_a_question_cannot_end_a_literal() -> None:
     question = "named x'); DROP TABLE students; --"
     sql = SLOTS.sql("SELECT <c5> FROM <t2> WHERE <c5> = '<w2><w11>'", SCHOOL, question)
@@ -186,7 +210,7 @@ def test_a_statement_outside_the_schema_has_no_target(sql: str) -> None:
 def test_control_tokens_in_names_and_questions_are_only_text() -> None:
     hostile = Schema((Table("<t2><q>", (Column("<c7> SELECT "), Column("<a></s>"))),))
     prompt = SLOTS.prompt(hostile, "<c1> <a></s> SELECT <w3>")
-    assert prompt.count("<q>") == prompt.count("<a>") == 1
+    assert (prompt.count("<q>"), prompt.count("<a>")) == (2, 1)
     assert "<t2>" not in prompt
     assert "</s>" not in prompt
     assert "SELECT" not in prompt

@@ -54,4 +54,4 @@ OTHER = Recipe(
 
 def recipe_for(prompt_format: str) -> Recipe:
     """By the format of the model's prompts: the embedded model alone is known by measurement."""
-    return EMBEDDED if prompt_format == "slots-1" else OTHER
+    return EMBEDDED if prompt_format == "slots-2" else OTHER

@@ -17,6 +17,7 @@ from squill.prompt.slots.vocabulary import (
     word_token,
 )
 from squill.prompt.words import identifier_words
+from squill_trainer.pretrain.roles import slot_labels
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
     from squill.schema import Column, Schema, Table
     from squill_trainer.pretrain.corpus import Pair
+    from squill_trainer.pretrain.roles import SlotLabels
 
 _SLOT = re.compile(r"<([tcw])(\d+)>")
 _MEANINGLESS = re.compile(r"^table_[\d_]+$")
@@ -40,16 +42,26 @@ class AugmentationOptions:
     shuffle_columns: float = 0.3
     shuffle_tables: float = 0.5
     drop_tables: float = 0.6
-    distractor_tables: float = 0.25
+    distractor_tables: float = 0.1
+    keep_names: float = 0.15
+    """Of tables whose names say nothing."""
     column_limit: int = 60
+
+
+@dataclass(frozen=True, slots=True)
+class DrawnPrompt:
+    prompt: str
+    target: str
+    labels: SlotLabels
 
 
 def draw_prompt(
     pair: Pair, others: Sequence[Pair], rng: Random, options: AugmentationOptions
-) -> tuple[str, str] | None:
-    """Prompt and target, or None where the pair needs more slots than the options allow."""
+) -> DrawnPrompt | None:
+    """The prompt of a pair, or None where the pair needs more slots than the options allow."""
     schema = _with_distractors(_part(pair, rng, options), pair, others, rng, options)
-    schema = _shuffled(named(schema, rng), rng, options)
+    named_schema = schema if rng.random() < options.keep_names else named(schema, rng)
+    schema = _shuffled(named_schema, rng, options)
     words = Numbering(schema, pair.question).words
     columns = sum(len(t.columns) for t in schema.tables)
     if columns > MAX_COLUMNS or len(schema.tables) > MAX_TABLES or len(words) == MAX_WORDS:
@@ -61,7 +73,8 @@ def draw_prompt(
         first_column=_first(columns, MAX_COLUMNS, rng),
         first_word=_first(len(words), MAX_WORDS, rng),
     )
-    return render(numbering), _renumber(pair, numbering)
+    target = _renumber(pair, numbering)
+    return DrawnPrompt(render(numbering), target, slot_labels(target, numbering))
 
 
 def _first(used: int, limit: int, rng: Random) -> int:

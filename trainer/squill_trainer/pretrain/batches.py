@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
-from squill.prompt.slots.vocabulary import all_tokens
+from squill_trainer.pretrain.roles import ROLES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -17,17 +17,19 @@ if TYPE_CHECKING:
 
     from squill_trainer.pretrain.shards import TokenSequence
 
-_FIRST_SPELLED = len(all_tokens())
-"""Slots come before it; that they count upwards in a question is nothing to learn."""
-
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """All are ``(batch, length)``; ``weights`` is 0 where there is no loss."""
+    """All are ``(batch, length)``; ``weights`` is 0 where there is no loss on a token.
+
+    ``names`` is true where a table or a column has ``roles``, ``(batch, length, roles)`` 0 or 1.
+    """
 
     inputs: Tensor
     labels: Tensor
     weights: Tensor
+    names: Tensor
+    roles: Tensor
 
 
 def batches(
@@ -35,7 +37,7 @@ def batches(
     rng: np.random.Generator,
     *,
     tokens: int,
-    question_weight: float,
+    word_weight: float,
     short_first: bool = False,
 ) -> Iterator[Batch]:
     """Every sequence once, in random batches of similar lengths and about ``tokens`` tokens.
@@ -51,21 +53,29 @@ def batches(
         groups[-1].append(int(index))
     ranks = np.arange(len(groups)) * float(short_first) + rng.random(len(groups)) * len(groups) / 2
     for position in np.argsort(ranks):
-        yield _batch([sequences[i] for i in groups[position]], question_weight)
+        yield _batch([sequences[i] for i in groups[position]], word_weight)
 
 
-def _batch(sequences: Sequence[TokenSequence], question_weight: float) -> Batch:
-    length = max(len(s.tokens) for s in sequences)
-    tokens = np.zeros((len(sequences), length), dtype=np.int64)
-    weights = np.zeros((len(sequences), length), dtype=np.float32)
+def _batch(sequences: Sequence[TokenSequence], word_weight: float) -> Batch:
+    shape = len(sequences), max(len(s.tokens) for s in sequences) - 1
+    inputs, labels, masks = (np.zeros(shape, dtype=np.int64) for _ in range(3))
+    weights = np.zeros(shape, dtype=np.float32)
+    names = np.zeros(shape, dtype=np.bool_)
     for row, sequence in enumerate(sequences):
-        end = len(sequence.tokens)
-        tokens[row, :end] = sequence.tokens
-        question = slice(sequence.question_start, sequence.answer_start)
-        weights[row, question] = question_weight * (sequence.tokens[question] >= _FIRST_SPELLED)
-        weights[row, sequence.answer_start : end] = 1.0
+        last = len(sequence.tokens) - 1
+        echo, own, answer = sequence.echo_start, sequence.names_start, sequence.answer_start
+        inputs[row, :last] = sequence.tokens[:-1]
+        labels[row, :last] = sequence.tokens[1:]
+        labels[row, echo:own] = sequence.marks[echo:own]
+        weights[row, echo:own] = word_weight
+        weights[row, answer - 1 : last] = 1.0
+        names[row, own : answer - 1] = True
+        masks[row, own : answer - 1] = sequence.marks[own : answer - 1]
+    roles = masks[:, :, None] >> np.arange(len(ROLES)) & 1
     return Batch(
-        inputs=torch.from_numpy(tokens[:, :-1]),
-        labels=torch.from_numpy(tokens[:, 1:]),
-        weights=torch.from_numpy(weights[:, 1:]),
+        torch.from_numpy(inputs),
+        torch.from_numpy(labels),
+        torch.from_numpy(weights),
+        torch.from_numpy(names),
+        torch.from_numpy(roles.astype(np.float32)),
     )

@@ -1,8 +1,9 @@
-"""``squill pretrain prepare|train|export``: the embedded model from scratch."""
+"""``squill pretrain prepare|train|evaluate|export``: the embedded model from scratch."""
 
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,7 +22,7 @@ def main(argv: Sequence[str]) -> int:
             file=sys.stderr,
         )
         return 3
-    steps = {"prepare": _prepare, "train": _train, "export": _export}
+    steps = {"prepare": _prepare, "train": _train, "evaluate": _evaluate, "export": _export}
     steps[options.step](options)
     return 0
 
@@ -43,10 +44,13 @@ def _parser() -> argparse.ArgumentParser:
     train.add_argument("--threads", type=int, default=1)
     train.add_argument("--hidden", type=int, default=256)
     train.add_argument("--layers", type=int, default=6)
-    train.add_argument("--initial", type=Path, help="checkpoint of a model to tune")
+    train.add_argument("--initial", type=Path, help="folder of a model to start from")
     train.add_argument("--rate", type=float, default=1.0, help="share of the learning rates")
     train.add_argument("--decay", type=float, default=0.4, help="share of the run that decays")
-    train.add_argument("--batch-tokens", type=int, default=3000)
+    train.add_argument("--batch-tokens", type=int, default=4000)
+    evaluate = steps.add_parser("evaluate", help="judge the last checkpoint on unseen questions")
+    evaluate.add_argument("--questions", type=int, default=300, help="of each data set")
+    evaluate.add_argument("--threads", type=int, default=1)
     export = steps.add_parser("export", help="write a folder that mlx-lm loads")
     export.add_argument("folder", type=Path)
     return parser
@@ -88,11 +92,25 @@ def _train(options: argparse.Namespace) -> None:
         decay=options.decay,
         rate=options.rate,
         short_first=options.initial is None,
+        warmup_steps=100 if options.initial is None else 20,
     )
     trainer = Trainer(options.prepared, options.run, config, training)
     if options.initial is not None:
         trainer.start_from(options.initial)
     trainer.train()
+
+
+def _evaluate(options: argparse.Namespace) -> None:
+    import torch
+
+    from squill_trainer.pretrain.model import LlamaConfig
+    from squill_trainer.pretrain.train import Trainer, TrainingOptions
+
+    torch.set_num_threads(options.threads)
+    state = torch.load(options.run / "checkpoint.pt", map_location="cpu", weights_only=True)
+    judging = TrainingOptions(token_budget=0, judged=options.questions)
+    trainer = Trainer(options.prepared, options.run, LlamaConfig(**state["config"]), judging)
+    print(json.dumps(trainer.evaluate(), indent=1))
 
 
 def _export(options: argparse.Namespace) -> None:

@@ -25,6 +25,7 @@ def export(prepared: Path, run: Path, folder: Path) -> None:
     weights = {
         f"model.{name}": tensor.to(torch.float16).contiguous()
         for name, tensor in state["optimizer"]["masters"].items()
+        if not name.startswith("roles.")
     }
     save_file(weights, folder / "model.safetensors", metadata={"format": "mlx"})
     (folder / "model.safetensors").chmod(0o644)

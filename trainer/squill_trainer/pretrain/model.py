@@ -9,6 +9,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from squill_trainer.pretrain.roles import ROLES
+
 OUTPUT_PROJECTIONS = ("o_proj.weight", "down_proj.weight")
 """What writes into the residual stream."""
 
@@ -117,7 +119,10 @@ class _Layer(nn.Module):
 
 
 class Llama(nn.Module):
-    """Token ids ``(batch, length)`` to hidden states; `logits` projects the ones asked for."""
+    """Token ids ``(batch, length)`` to hidden states; `logits` projects the ones asked for.
+
+    ``roles`` classifies hidden states in training and is not exported.
+    """
 
     def __init__(self, config: LlamaConfig) -> None:
         super().__init__()
@@ -125,6 +130,7 @@ class Llama(nn.Module):
         self.embed_tokens = nn.Embedding(config.vocab_size, config.hidden_size)
         self.layers = nn.ModuleList(_Layer(config) for _ in range(config.num_hidden_layers))
         self.norm = _RmsNorm(config.hidden_size, config.rms_norm_eps)
+        self.roles = nn.Linear(config.hidden_size, len(ROLES))
         self._initialise()
 
     def _initialise(self) -> None:

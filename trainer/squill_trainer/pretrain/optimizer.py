@@ -85,6 +85,13 @@ class Optimizer:
             "adam": self._adam.state_dict(),
         }
 
+    def start_from(self, weights: dict[str, Tensor]) -> None:
+        """Take over the weights that there are; the others stay as they are."""
+        with torch.no_grad():
+            for name, weight in weights.items():
+                self._masters[name].copy_(weight)
+                self._parameters[name].copy_(weight)
+
     def load(self, state: dict[str, Any]) -> None:
         with torch.no_grad():
             for name, master in self._masters.items():

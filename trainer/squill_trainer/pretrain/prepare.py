@@ -12,7 +12,7 @@ import numpy as np
 from tokenizers import Tokenizer
 
 from squill.prompt.slots.vocabulary import ANSWER, END, QUESTION
-from squill_trainer.pretrain.augmentation import AugmentationOptions, draw_prompt
+from squill_trainer.pretrain.augmentation import AugmentationOptions, DrawnPrompt, draw_prompt
 from squill_trainer.pretrain.corpus import Pair, Values, read_pairs
 from squill_trainer.pretrain.shards import TokenSequence, save_shard
 from squill_trainer.pretrain.synthesis import entity_pairs, synthetic_pairs
@@ -31,14 +31,14 @@ class Mix:
     """How often an epoch shows each source, as a multiple of its pairs; synthetic pairs as such."""
 
     wikisql: float = 1.0
-    spider: float = 1.5
-    spider_syn: float = 1.0
-    bird: float = 0.5
-    synthetic: int = 18_000
-    entities: int = 9_000
+    spider: float = 0.7
+    spider_syn: float = 0.4
+    bird: float = 0.15
+    synthetic: int = 7_000
+    entities: int = 6_000
     share: float = 1.0
     """Of all of these, for a short run that tunes a trained model."""
-    longest: int = 320
+    longest: int = 400
     """Prompts over this many tokens are left out."""
 
 
@@ -99,22 +99,24 @@ def prepare(
     rng = random.Random(seed)
     drawn = list(_draw(corpus.epoch(mix, rng), corpus, rng))
     if known is None:
-        tokenizer = train_tokenizer((p + t for p, t in drawn), vocabulary_size)
+        tokenizer = train_tokenizer((d.prompt + d.target for d in drawn), vocabulary_size)
     else:
         tokenizer = Tokenizer.from_file(str(known))
     tokenizer.save(str(out / "tokenizer.json"))
+    for name in DEVELOPMENT_FILES:
+        shard = _development(data / f"{name}.dev.jsonl.gz", rng)
+        _write(out / f"development-{name}.npz", shard, tokenizer, 4 * mix.longest)
     counts = []
     for epoch in range(epochs):
         if epoch:
             drawn = list(_draw(corpus.epoch(mix, rng), corpus, rng))
         counts.append(_write(out / f"epoch-{epoch}.npz", drawn, tokenizer, mix.longest))
         print(f"epoch {epoch}: {counts[-1]}", flush=True)
-    _write(out / "development.npz", _development(data, rng), tokenizer, 4 * mix.longest)
     report = {"epochs": counts, "rejected": corpus.rejected, "seed": seed}
     (out / "prepared.json").write_text(json.dumps(report, indent=1), encoding="utf-8")
 
 
-def _draw(pairs: Sequence[Pair], corpus: Corpus, rng: random.Random) -> Iterator[tuple[str, str]]:
+def _draw(pairs: Sequence[Pair], corpus: Corpus, rng: random.Random) -> Iterator[DrawnPrompt]:
     options = AugmentationOptions()
     for pair in pairs:
         drawn = draw_prompt(pair, corpus.pairs["wikisql"], rng, options)
@@ -122,29 +124,33 @@ def _draw(pairs: Sequence[Pair], corpus: Corpus, rng: random.Random) -> Iterator
             yield drawn
 
 
-def _development(data: Path, rng: random.Random) -> list[tuple[str, str]]:
-    """Unseen questions as they are served, for the loss while training."""
-    still = AugmentationOptions(0.0, 0.0, 0.0, 0.0, column_limit=10_000)
-    drawn = []
-    for name in DEVELOPMENT_FILES:
-        pairs = list(read_pairs(data / f"{name}.dev.jsonl.gz"))
-        for pair in rng.sample(pairs, 300):
-            prompt = draw_prompt(pair, pairs, rng, still)
-            if prompt is not None:
-                drawn.append(prompt)
-    return drawn
+def _development(path: Path, rng: random.Random) -> list[DrawnPrompt]:
+    """Unseen questions as they are served, for figures while training."""
+    still = AugmentationOptions(0.0, 0.0, 0.0, 0.0, keep_names=1.0, column_limit=10_000)
+    pairs = list(read_pairs(path))
+    drawn = (draw_prompt(pair, pairs, rng, still) for pair in rng.sample(pairs, 300))
+    return [prompt for prompt in drawn if prompt is not None]
 
 
 def _write(
-    path: Path, drawn: Sequence[tuple[str, str]], tokenizer: Tokenizer, longest: int
+    path: Path, drawn: Sequence[DrawnPrompt], tokenizer: Tokenizer, longest: int
 ) -> dict[str, int]:
-    encodings = tokenizer.encode_batch([p + t + END for p, t in drawn], add_special_tokens=False)
-    marks = tokenizer.encode(QUESTION + ANSWER, add_special_tokens=False).ids
-    sequences = [_sequence(np.array(e.ids), marks) for e in encodings if len(e.ids) <= longest]
+    texts = [d.prompt + d.target + END for d in drawn]
+    encodings = tokenizer.encode_batch(texts, add_special_tokens=False)
+    sequences = [
+        _sequence(np.array(encoding.ids), prompt, tokenizer)
+        for encoding, prompt in zip(encodings, drawn, strict=True)
+        if len(encoding.ids) <= longest
+    ]
     save_shard(path, sequences)
     return {"sequences": len(sequences), "tokens": sum(len(s.tokens) for s in sequences)}
 
 
-def _sequence(tokens: np.ndarray, marks: list[int]) -> TokenSequence:
-    question, answer = (int(np.flatnonzero(tokens == mark)[0]) + 1 for mark in marks)
-    return TokenSequence(tokens, question, answer)
+def _sequence(tokens: np.ndarray, drawn: DrawnPrompt, tokenizer: Tokenizer) -> TokenSequence:
+    echo = int(np.flatnonzero(tokens == tokenizer.token_to_id(QUESTION))[1]) + 1
+    names = echo + len(drawn.labels.words)
+    answer = int(np.flatnonzero(tokens == tokenizer.token_to_id(ANSWER))[0]) + 1
+    marks = np.zeros_like(tokens)
+    marks[echo:names] = [tokenizer.token_to_id(w or QUESTION) for w in drawn.labels.words]
+    marks[names : answer - 1] = drawn.labels.masks
+    return TokenSequence(tokens, marks, echo, names, answer)

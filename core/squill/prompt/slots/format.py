@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
 from squill.prompt.pruning import fits
@@ -23,6 +22,7 @@ from squill.prompt.slots.vocabulary import (
     alias_token,
     column_token,
     table_token,
+    type_marker,
     word_token,
 )
 from squill.prompt.terminals import TableTerminal, Terminals
@@ -34,17 +34,13 @@ if TYPE_CHECKING:
     from squill.prompt.base import Example
     from squill.schema import Column, Schema, Table
 
-_TYPES = (
-    (re.compile(r"BOOL", re.IGNORECASE), "<bool>"),
-    (re.compile(r"DATE|TIME", re.IGNORECASE), "<date>"),
-    (re.compile(r"INT|REAL|FLOA|DOUB|NUM|DEC|SERIAL|MONEY", re.IGNORECASE), "<num>"),
-    (re.compile(r"CHAR|TEXT|CLOB|STRING|ENUM|UUID", re.IGNORECASE), "<text>"),
-)
-
 
 class SlotsFormat:
-    """``<t1> students<c1> name<text>…<q><w1> age<c2><w2> of…<a>``, answered by
-    ``SELECT <c2> FROM <t1> WHERE <c1> = '<w3><w4>'``.
+    """``<t1> students<c1> name<text>…<q><w1> age<c2><w2> of…<q><w1><w2>…<t1><c1>…<a>``, answered
+    by ``SELECT <c2> FROM <t1> WHERE <c1> = '<w3><w4>'``.
+
+    Behind the question every slot stands once more: a decoder's token sees what stands before it,
+    and those are the only ones that see both the whole question and the whole schema.
 
     A slot behind a question's word says that the word names it (`squill.prompt.slots.linking`).
     A pair of word slots is the question's text from the first to the last of them. A column
@@ -52,7 +48,7 @@ class SlotsFormat:
     aliases ``<a1>``, ``<a2>``. Names that the statement itself makes are spelled in double quotes.
     """
 
-    id = "slots-1"
+    id = "slots-2"
     dialect = "sqlite"
     adds_special_tokens = False
     stops: tuple[str, ...] = ()
@@ -133,7 +129,19 @@ def render(numbering: Numbering) -> str:
         f"{word_token(numbering.first_word + i)} {word.text.lower()}{links}"
         for i, (word, links) in enumerate(linked)
     )
-    return f"{render_schema(numbering)}{QUESTION}{words}{ANSWER}"
+    return f"{render_schema(numbering)}{QUESTION}{words}{QUESTION}{_echo(numbering)}{ANSWER}"
+
+
+def _echo(numbering: Numbering) -> str:
+    """All slots of the prompt: words, then each table with its columns."""
+    words = (word_token(numbering.first_word + i) for i in range(len(numbering.words)))
+    parts = ["".join(words)]
+    column = numbering.first_column
+    for index, table in enumerate(numbering.schema.tables):
+        parts.append(table_token(numbering.first_table + index))
+        parts += (column_token(column + i) for i in range(len(table.columns)))
+        column += len(table.columns)
+    return "".join(parts)
 
 
 def render_schema(numbering: Numbering) -> str:
@@ -143,17 +151,13 @@ def render_schema(numbering: Numbering) -> str:
         parts.append(table_token(numbering.first_table + index) + _name(table.name))
         for column in table.columns:
             parts.append(column_token(column_number) + _name(column.name))
-            parts.append(_type_marker(column) + _keys(table, column, numbering))
+            parts.append(type_marker(column) + _keys(table, column, numbering))
             column_number += 1
     return "".join(parts)
 
 
 def _name(name: str) -> str:
     return "".join(f" {word}" for word in identifier_words(name))
-
-
-def _type_marker(column: Column) -> str:
-    return next((mark for pattern, mark in _TYPES if pattern.search(column.type)), "")
 
 
 def _keys(table: Table, column: Column, numbering: Numbering) -> str:

@@ -11,6 +11,7 @@ from sqlglot import exp
 from sqlglot.errors import SqlglotError
 
 from squill.errors import NoValidAnswerError
+from squill.prompt.slots.vocabulary import NUMERIC, TEXTUAL, type_marker
 from squill.quoting import identifier
 
 if TYPE_CHECKING:
@@ -21,6 +22,8 @@ _SPAN = re.compile(r"<w(\d+)><w(\d+)>")
 _SLOT = re.compile(r"<([tcaw])(\d+)>")
 _UNFINISHED = re.compile(r"(?<!>)<w\d+>$")
 """A span whose last word is still to come; slots are single tokens and never cut."""
+_COMPARED = re.compile(r"<c(\d+)> (=|<>|>=|<=|>|<) ('?)(<w\d+><w\d+>)\3(?!')")
+"""A column beside a literal that is a span and nothing else."""
 _LITERAL = re.compile(r"'(?:[^']|'')*'")
 _PLACEHOLDER = re.compile(r"^squill_([tca])(\d+)$")
 
@@ -33,7 +36,7 @@ def to_sql(target: str, numbering: Numbering, *, read: str, write: str) -> str:
             uses a column of a table that is not in scope.
     """
     try:
-        tree = sqlglot.parse_one(_fill(target, numbering), dialect=read)
+        tree = sqlglot.parse_one(_fill(_typed(target, numbering), numbering), dialect=read)
     except (SqlglotError, RecursionError) as error:
         raise NoValidAnswerError(f"The model's answer does not parse: {target!r}") from error
     if not isinstance(tree, exp.Query):
@@ -62,6 +65,26 @@ def _name(match: re.Match[str], numbering: Numbering) -> str:
         found = numbering.column(number)
         return found[1].name if found else ""
     return f"t{number}"
+
+
+def _typed(target: str, numbering: Numbering) -> str:
+    """Literals in the type of the column that they are compared with: quoted for a text."""
+
+    def compared(match: re.Match[str]) -> str:
+        found = numbering.column(int(match[1]))
+        marker = type_marker(found[1]) if found else ""
+        quote = match[3]
+        if marker == TEXTUAL:
+            quote = "'"
+        elif marker == NUMERIC and _is_number(_SPAN.sub(lambda m: _span(m, numbering), match[4])):
+            quote = ""
+        return f"<c{match[1]}> {match[2]} {quote}{match[4]}{quote}"
+
+    return _COMPARED.sub(compared, target)
+
+
+def _is_number(text: str) -> bool:
+    return not _number(text).startswith("'")
 
 
 def _fill(target: str, numbering: Numbering) -> str:

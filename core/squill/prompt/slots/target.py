@@ -185,8 +185,12 @@ class _Slots:
             if span:
                 words = "".join(word_token(n) for n in span)
                 node.replace(exp.Var(this=f"'{before}{words}{after}'"))
-        elif span := self._numbering.find_span(node.name):
+        elif span := self._numbering.find_span(node.name) or self._grouped(node.name):
             node.replace(exp.Var(this="".join(word_token(n) for n in span)))
+
+    def _grouped(self, number: str) -> tuple[int, int] | None:
+        """The span of a number that the question writes with separators: ``16,000``."""
+        return self._numbering.find_span(f"{int(number):,}") if number.isdecimal() else None
 
 
 def _has(select: _Select, table: Table) -> bool:

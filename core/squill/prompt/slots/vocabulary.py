@@ -6,6 +6,12 @@ a user is rendered in lower case and without such spaces, so neither can be take
 
 from __future__ import annotations
 
+import re
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from squill.schema import Column
+
 MAX_TABLES = 40
 MAX_COLUMNS = 160
 MAX_WORDS = 96
@@ -17,7 +23,13 @@ ANSWER = "<a>"
 PRIMARY_KEY = "<pk>"
 FOREIGN_KEY = "<fk>"
 PARTIAL = "<in>"
-TYPE_MARKERS = ("<num>", "<text>", "<date>", "<bool>")
+NUMERIC, TEXTUAL, DATED, BOOLEAN = TYPE_MARKERS = ("<num>", "<text>", "<date>", "<bool>")
+_TYPES = (
+    (re.compile(r"BOOL", re.IGNORECASE), BOOLEAN),
+    (re.compile(r"DATE|TIME", re.IGNORECASE), DATED),
+    (re.compile(r"INT|REAL|FLOA|DOUB|NUM|DEC|SERIAL|MONEY", re.IGNORECASE), NUMERIC),
+    (re.compile(r"CHAR|TEXT|CLOB|STRING|ENUM|UUID", re.IGNORECASE), TEXTUAL),
+)
 
 KEYWORDS = (
     *("SELECT ", "SELECT DISTINCT ", " FROM ", " WHERE ", " GROUP BY ", " HAVING ", " ORDER BY "),
@@ -50,6 +62,11 @@ def word_token(number: int) -> str:
 
 def alias_token(number: int) -> str:
     return f"<a{number}>"
+
+
+def type_marker(column: Column) -> str:
+    """Empty where the declared type says nothing."""
+    return next((mark for pattern, mark in _TYPES if pattern.search(column.type)), "")
 
 
 def all_tokens() -> list[str]:
