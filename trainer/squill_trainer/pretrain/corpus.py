@@ -24,8 +24,6 @@ if TYPE_CHECKING:
     from squill.schema import Column, Schema
 
 UNUSABLE_VERDICTS = frozenset({"INCORRECT", "UNANSWERABLE"})
-_WORD = re.compile(r"<w(\d+)>")
-_ALONE = re.compile(r"<c\d+> \S+ (?:'(?:[^']|'')*'|(?:<w\d+>){2}|[\d.]+)$")
 _CONDITION = re.compile(r"<c(\d+)> = '<w(\d+)><w(\d+)>'")
 
 
@@ -73,24 +71,7 @@ def _question(row: dict[str, Any]) -> str:
 def make_pair(schema: Schema, question: str, sql: str, source: str) -> Pair:
     """Raises SchemaError where the statement cannot be written in slots."""
     target = to_target(sql, Numbering(schema, question), read="sqlite", write="sqlite")
-    return Pair(schema, question, _in_order(target), source)
-
-
-def _in_order(target: str) -> str:
-    """Conditions in the order in which the question names their values.
-
-    Annotators put them in any order, which nobody can learn.
-    """
-    before, where, chain = target.partition(" WHERE ")
-    conditions = chain.split(" AND ")
-    if not all(_ALONE.match(condition) for condition in conditions):
-        return target
-    return before + where + " AND ".join(sorted(conditions, key=_first_word))
-
-
-def _first_word(condition: str) -> int:
-    match = _WORD.search(condition)
-    return int(match[1]) if match else 0
+    return Pair(schema, question, target, source)
 
 
 class Values:

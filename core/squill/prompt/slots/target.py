@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from squill.prompt.slots.numbering import Numbering
     from squill.schema import Table
 
+_WORD = re.compile(r"<w(\d+)>")
+_ALONE = re.compile(r"<c\d+> \S+ (?:'(?:[^']|'')*'|(?:<w\d+>){2}|[\d.]+)$")
+"""A condition on one column, whole and not within another."""
 _WILDCARDS = re.compile(r"^([%_]*)(.*?)([%_]*)$", re.DOTALL)
 
 
@@ -59,7 +62,7 @@ def to_target(sql: str, numbering: Numbering, *, read: str, write: str) -> str:
     if not isinstance(tree, exp.Query):
         raise SchemaError("Only queries can be written in slots.")
     _Slots(tree, numbering).apply()
-    return tree.sql(dialect=write, comments=False)
+    return _in_order(tree.sql(dialect=write, comments=False))
 
 
 class _Slots:
@@ -191,6 +194,23 @@ class _Slots:
     def _grouped(self, number: str) -> tuple[int, int] | None:
         """The span of a number that the question writes with separators: ``16,000``."""
         return self._numbering.find_span(f"{int(number):,}") if number.isdecimal() else None
+
+
+def _in_order(target: str) -> str:
+    """Conditions in the order in which the question names their values.
+
+    Annotators put them in any order, which nobody can learn.
+    """
+    before, where, chain = target.partition(" WHERE ")
+    conditions = chain.split(" AND ")
+    if not all(_ALONE.match(condition) for condition in conditions):
+        return target
+    return before + where + " AND ".join(sorted(conditions, key=_first_word))
+
+
+def _first_word(condition: str) -> int:
+    match = _WORD.search(condition)
+    return int(match[1]) if match else 0
 
 
 def _has(select: _Select, table: Table) -> bool:
