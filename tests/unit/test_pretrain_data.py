@@ -21,6 +21,7 @@ from squill.prompt.slots.format import render
 from squill.prompt.slots.numbering import Numbering
 from squill.prompt.slots.spelling import to_sql
 from squill.prompt.slots.vocabulary import ANSWER, END, QUESTION
+from squill_trainer.pretrain.association import associate
 from squill_trainer.pretrain.augmentation import AugmentationOptions, draw_prompt
 from squill_trainer.pretrain.corpus import Pair, Values, make_pair, read_pairs
 from squill_trainer.pretrain.roles import ROLES, slot_labels
@@ -133,6 +134,23 @@ def test_roles_are_read_from_every_clause() -> None:
         {"SELECT", "MAX", "WHERE", "<"},
     ]
     assert not any(masks[5:])
+
+
+def games(number: int) -> Pair:
+    ddl = f"CREATE TABLE g{number} (player TEXT, crowd INTEGER, surface TEXT)"
+    sql = f"SELECT crowd FROM g{number} WHERE surface = 'clay'"
+    return make_pair(parse_schema(ddl, "sqlite").schema, "attendance, clay", sql, "test")
+
+
+def teams(number: int) -> Pair:
+    schema = parse_schema(f"CREATE TABLE t{number} (team TEXT, city TEXT)", "sqlite").schema
+    return make_pair(schema, "city of Leeds", f"SELECT city FROM t{number}", "test")
+
+
+def test_words_are_associated_with_what_they_stood_for() -> None:
+    pairs = [*map(games, range(6)), *map(teams, range(12))]
+    assert associate(pairs) == {"attend": {"crowd": 1.0}, "clay": {"surfac": 1.0}}
+    assert associate([games(0)] * 6 + pairs[6:]) == {}  # one schema says nothing
 
 
 def test_conditions_stand_in_the_order_of_the_question() -> None:

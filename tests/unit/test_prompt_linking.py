@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from squill.ddl import parse_schema
-from squill.prompt.slots.linking import word_links
+from squill.prompt.slots.linking import name_links, word_key, word_links
 from squill.prompt.slots.numbering import Numbering
 
 SHOP = parse_schema(
@@ -39,10 +39,38 @@ CASES = [
 def test_words_link_to_the_names_they_spell(question: str, expected: dict[str, str]) -> None:
     numbering = Numbering(SHOP, question)
     found: dict[str, str] = {}
-    for word, link in zip(numbering.words, word_links(numbering), strict=True):
+    links, named = name_links(numbering)
+    assert named >= {index for index, link in enumerate(links) if link}
+    for word, link in zip(numbering.words, links, strict=True):
         if link:
             found[word.text if word.text not in found else f"{word.text}2"] = link
     assert found == expected
+
+
+GAMES = parse_schema(
+    """CREATE TABLE games (game_date DATE, surface TEXT, crowd INTEGER, season INTEGER,
+       first_year INTEGER, last_year INTEGER, middle_year INTEGER, final_year INTEGER)"""
+).schema
+
+
+@pytest.mark.parametrize(
+    ("question", "expected"),
+    [
+        ("attendance in December", ["<in><c3>", "", "<in><c1>"]),
+        ("clay", ["<in><c2>"]),
+        ("the surface clay", ["", "<c2>", "<in><c2>"]),
+        ("crowd", ["<c3>"]),
+        ("1999", [""]),  # it could be one of four
+        ("zzz", [""]),
+    ],
+)
+def test_a_word_links_to_the_column_that_it_speaks_of(question: str, expected: list[str]) -> None:
+    assert word_links(Numbering(GAMES, question)) == expected
+
+
+def test_numbers_are_alike_by_their_length() -> None:
+    keys = [word_key(word) for word in ("1999", "2011", "7000", "12", "57", "Cities", "city")]
+    assert keys == ["#year", "#year", "#4", "#2", "#2", "city", "city"]
 
 
 @pytest.mark.parametrize(

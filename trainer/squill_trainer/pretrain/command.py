@@ -1,4 +1,4 @@
-"""``squill pretrain prepare|train|evaluate|export``: the embedded model from scratch."""
+"""``squill pretrain associate|prepare|train|evaluate|export``: the embedded model from scratch."""
 
 from __future__ import annotations
 
@@ -22,7 +22,13 @@ def main(argv: Sequence[str]) -> int:
             file=sys.stderr,
         )
         return 3
-    steps = {"prepare": _prepare, "train": _train, "evaluate": _evaluate, "export": _export}
+    steps = {
+        "associate": _associate,
+        "prepare": _prepare,
+        "train": _train,
+        "evaluate": _evaluate,
+        "export": _export,
+    }
     steps[options.step](options)
     return 0
 
@@ -32,6 +38,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--prepared", type=Path, default=Path("runs/prepared"))
     parser.add_argument("--run", type=Path, default=Path("runs/base"))
     steps = parser.add_subparsers(dest="step", required=True)
+    associate = steps.add_parser("associate", help="count which columns words speak of")
+    associate.add_argument("data", type=Path, help="folder of *.train.jsonl.gz")
     prepare = steps.add_parser("prepare", help="make tokenizer and shards from the data")
     prepare.add_argument("data", type=Path, help="folder of *.train.jsonl.gz and *.dev.jsonl.gz")
     prepare.add_argument("--epochs", type=int, default=4)
@@ -54,6 +62,15 @@ def _parser() -> argparse.ArgumentParser:
     export = steps.add_parser("export", help="write a folder that mlx-lm loads")
     export.add_argument("folder", type=Path)
     return parser
+
+
+def _associate(options: argparse.Namespace) -> None:
+    from squill.prompt.slots.associations import FILE
+    from squill_trainer.pretrain.association import SOURCES, write
+    from squill_trainer.pretrain.corpus import read_pairs
+
+    files = [options.data / f"{name}.train.jsonl.gz" for name in SOURCES]
+    write([pair for file in files for pair in read_pairs(file)], FILE)
 
 
 def _prepare(options: argparse.Namespace) -> None:

@@ -1,13 +1,16 @@
 """Which words of a question name a table or a column: links that stand in the prompt.
 
 A model of a few million parameters finds it hard to compare spellings but easy to follow a link.
-The idea is schema linking by name matching (RAT-SQL: Wang et al., 2020, arXiv:1911.04942).
+The idea is schema linking by name matching (RAT-SQL: Wang et al., 2020, arXiv:1911.04942). Words
+that are in no name are linked by what they stood for in training questions
+(`squill.prompt.slots.associations`).
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from squill.prompt.slots.associations import associations
 from squill.prompt.slots.vocabulary import PARTIAL, column_token, table_token
 from squill.prompt.words import identifier_words, stem
 
@@ -18,6 +21,7 @@ if TYPE_CHECKING:
 
 _LONGEST_NAME = 6
 _MOST_LINKS = 4
+_MOST_ASSOCIATED = 3
 _KEY_LENGTH = 6  # letters that are compared: "elected" and "election" are alike, so to speak
 _COMMON_TEXT = """
 the and for are was were what which who how many much does did has have had with from that this
@@ -42,6 +46,45 @@ _MEASURES = {
 def word_links(numbering: Numbering) -> list[str]:
     """For each word of the question, the links that follow it (mostly none).
 
+    Those of `name_links`; other words get ``PARTIAL`` and the columns that they speak of.
+    """
+    links, named = name_links(numbering)
+    for index, word in enumerate(numbering.words):
+        if index not in named:
+            links[index] = _associated(word.text, numbering)
+    return links
+
+
+def _associated(word: str, numbering: Numbering) -> str:
+    meant = associations().get(word_key(word))
+    if not meant:
+        return ""
+    scores = [
+        max((meant.get(key, 0) for key in name_keys(column.name)), default=0)
+        for _, column in numbering.columns
+    ]
+    best = max(scores, default=0)
+    chosen = [i for i, score in enumerate(scores) if best and score >= 0.6 * best]
+    if not 0 < len(chosen) <= _MOST_ASSOCIATED:
+        return ""
+    return PARTIAL + "".join(column_token(numbering.first_column + i) for i in chosen)
+
+
+def word_key(word: str) -> str:
+    """What words that are alike have in common; numbers are alike by their length."""
+    if not word.isdecimal():
+        return _key(word)
+    year = len(word) == 4 and word[0] in "12"
+    return "#year" if year else f"#{len(word)}"
+
+
+def name_keys(name: str) -> tuple[str, ...]:
+    return tuple(_key(word) for word in identifier_words(name))
+
+
+def name_links(numbering: Numbering) -> tuple[list[str], set[int]]:
+    """Links by spelling, and the words that have one or are within a name.
+
     A run of words (signs between them aside) that is a whole name gets that name's token behind
     its last word; other words get ``PARTIAL`` and the tokens of the names that they are part of.
     """
@@ -60,7 +103,8 @@ def word_links(numbering: Numbering) -> list[str]:
             tokens = [token for name, token in names if keys[position] in name]
             if 0 < len(tokens) <= _MOST_LINKS:
                 links[index] = PARTIAL + "".join(tokens)
-    return links
+    named = {spelled[position] for position in covered}
+    return links, named | {index for index, link in enumerate(links) if link}
 
 
 def _meant(word: str, known: set[str]) -> str:
@@ -80,11 +124,9 @@ def _key(word: str) -> str:
 def _names(numbering: Numbering) -> Iterator[tuple[tuple[str, ...], str]]:
     """Every name in the prompt as keys, with its token: columns first, then tables."""
     for index, (_, column) in enumerate(numbering.columns):
-        keys = tuple(_key(word) for word in identifier_words(column.name))
-        yield keys, column_token(numbering.first_column + index)
+        yield name_keys(column.name), column_token(numbering.first_column + index)
     for index, table in enumerate(numbering.schema.tables):
-        keys = tuple(_key(word) for word in identifier_words(table.name))
-        yield keys, table_token(numbering.first_table + index)
+        yield name_keys(table.name), table_token(numbering.first_table + index)
 
 
 def _whole_names(
