@@ -39,7 +39,7 @@ class Shop:
         card = user_registry().publish(
             self._source,
             base=base,
-            prompt_format="slots-1",
+            prompt_format="slots-2",
             **about,  # type: ignore[arg-type]
         )
         return card.digest

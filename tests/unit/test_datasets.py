@@ -150,7 +150,7 @@ def test_json_lines_with_definitions_are_read_and_judged_rows_left_out(tmp_path)
 
 def test_the_embedded_models_form_names_slots(tmp_path):
     (first, _) = rows("wikisql", in_folder(wikisql_files(), tmp_path))
-    assert FORMS["slots-1"](first)["completion"].startswith("SELECT <c3> FROM <t1>")
+    assert FORMS["slots-2"](first)["completion"].startswith("SELECT <c3> FROM <t1>")
     assert FORMS["chat-1"](first)["prompt"].startswith("Write one SQLite query.")
 
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 DONE, _, USAGE, TROUBLE = range(4)
 
-_FORMATS = ("recipe", "plain-1", "chat-1", "slots-1")
+_FORMATS = ("recipe", "plain-1", "chat-1", "slots-2")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
