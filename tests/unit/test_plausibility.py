@@ -29,6 +29,23 @@ def test_a_number_is_not_compared_with_a_word(sql: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("sql", "reason"),
+    [
+        ("SELECT name, age, name FROM t", "It shows `name` twice."),
+        ("SELECT age FROM t WHERE name = 'a' AND name = 'b'", "`name` cannot be both 'a' and 'b'."),
+        ("SELECT age FROM t WHERE age = 1 AND note = 2 AND age = 3", "cannot be both 1 and 3"),
+        (
+            "SELECT age FROM t WHERE name IN (SELECT name FROM u WHERE code = 'a' AND code = 'b')",
+            "",
+        ),
+    ],
+)
+def test_nobody_asks_for_a_thing_twice(sql: str, reason: str) -> None:
+    assert reason in (found := implausible(bind(sql, SCHEMA), SCHEMA))
+    assert found
+
+
+@pytest.mark.parametrize(
     "sql",
     [
         "SELECT name FROM t WHERE age = 20",
@@ -38,6 +55,10 @@ def test_a_number_is_not_compared_with_a_word(sql: str) -> None:
         "SELECT name FROM u WHERE code = 'x'",
         "SELECT t.name FROM t JOIN u ON t.name = u.name WHERE u.code = 'x'",
         "SELECT name FROM t WHERE age > (SELECT AVG(age) FROM t)",
+        "SELECT t.name, u.name FROM t JOIN u ON t.name = u.name",
+        "SELECT age, age * 2, MAX(age) FROM t",
+        "SELECT age FROM t WHERE name = 'a' OR name = 'b'",
+        "SELECT age FROM t WHERE name = 'a' AND name = 'a' AND note = 'b' AND age > 1 AND age > 2",
     ],
 )
 def test_all_else_may_be_meant(sql: str) -> None:
