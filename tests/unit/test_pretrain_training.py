@@ -19,6 +19,8 @@ from squill_trainer.pretrain.train import Trainer, TrainingOptions
 if TYPE_CHECKING:
     from pathlib import Path
 
+torch.set_num_threads(1)  # more are slower at this size
+
 TINY = LlamaConfig(
     vocab_size=16,
     hidden_size=32,
