@@ -41,6 +41,7 @@ def make_workspace(folder: Path, business: Business) -> Path:
     examples = folder / "shop" / ".squill" / "examples"
     examples.mkdir(parents=True)
     (folder / "shop" / "tables.sql").write_text(business.ddl)
+    (folder / "shop" / "squill.toml").write_text("[learning]\nmost_load = 0\non_battery = true\n")
     lines = [json.dumps({"question": c.question, "sql": c.sql}) for c in business.pairs]
     (examples / "pairs.jsonl").write_text("\n".join(lines) + "\n")
     return folder / "shop"
@@ -66,7 +67,8 @@ async def measure(folder: Path, business: Business, answers: int) -> dict[str, l
 
 
 def _train(workspace: Path) -> subprocess.Popen[str]:
-    command = [sys.executable, "-m", "squill", "train", "--once", "--workspace", str(workspace)]
+    command = [sys.executable, "-m", "squill", "train", "--once", "--background"]
+    command += ["--workspace", str(workspace)]
     return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
 
 

@@ -119,9 +119,7 @@ def _learn(options: argparse.Namespace, workspace: Path) -> Outcome:
 
     load_blas()  # before anything imports MLX
     from squill_trainer.commands.train_once import learn
-    from squill_trainer.learning.pacing import lower_priority
 
-    lower_priority()
     return asyncio.run(learn(workspace, settings, _say, patient=options.background))
 
 

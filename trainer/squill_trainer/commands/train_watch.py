@@ -7,7 +7,6 @@ import os
 import time
 from typing import TYPE_CHECKING
 
-from squill_trainer.learning.pacing import lower_priority
 from squill_trainer.watching.requests import WatchRequest, WatchRequests
 from squill_trainer.watching.serving import serve
 
@@ -23,7 +22,6 @@ def watch(workspace: str, model: str, pid: int | None, say: Callable[[str], None
     Where a trainer watches already, it takes the workspace over: for another process we are done
     then, for our own we wait to take its place.
     """
-    lower_priority()
     requests = WatchRequests()
     own = requests.add(WatchRequest(workspace, os.getpid() if pid is None else pid, model))
     told = False

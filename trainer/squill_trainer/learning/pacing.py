@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import os
+import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,9 +21,19 @@ _WAIT_SECONDS = 5.0
 _SUPPLIES = Path("/sys/class/power_supply")
 
 
-def lower_priority() -> None:
-    """The lowest there is for a process of a user."""
-    os.nice(_LOWEST)
+def lower_priority(*, idle: bool = False) -> None:
+    """The lowest there is for a process of a user; ``idle``: only what nobody else wants.
+
+    Linux knows priorities of threads alone: those that are there already (BLAS's) get it as well.
+    """
+    if sys.platform != "linux":
+        os.nice(_LOWEST)
+        return
+    for thread in (int(task.name) for task in Path("/proc/self/task").iterdir()):
+        with suppress(OSError):  # it has ended
+            os.setpriority(os.PRIO_PROCESS, thread, _LOWEST)
+            if idle and _LOWEST:
+                os.sched_setscheduler(thread, os.SCHED_IDLE, os.sched_param(0))
 
 
 class Pacer:
@@ -42,6 +54,10 @@ class Pacer:
         self._daemon: DaemonClient | None = None
         self._looked = 0.0
         self._told = ""
+
+    def begin(self) -> None:
+        """Lower our priority, once the daemon runs: one that we start would inherit it."""
+        lower_priority(idle=self._patient)
 
     async def wait(self) -> None:
         """Returns when nothing speaks against a step."""

@@ -99,6 +99,7 @@ class Retraining:
         model = self._settings.model
         options = ("--model", canonical_model(model, Path.cwd())) if model else ()
         async with await connect_or_start(options=options, name="squill train") as daemon:
+            self._pacer.begin()
             await self._check_served(daemon)
             outcome = await self._improve(pairs, daemon)
         return replace(
