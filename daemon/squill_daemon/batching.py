@@ -34,7 +34,7 @@ _MOST_LOGITS = 1 << 18  # computed behind a prompt, of which the last token's al
 _LONGEST_LAST_CHUNK = 64
 _MOST_ROWS = 32
 _LEAST_SHARE = 3 / 8  # of a batch's places that are taken; below it, its rows are moved together
-_MOST_BYTES = 1 << 28  # of a batch: above it, moving keys and values costs more than passes save
+_MOST_BYTES = 1 << 27  # of a batch: above it, moving keys and values costs more than passes save
 
 
 class DecodingRow:
