@@ -15,7 +15,7 @@ export async function offerServer(): Promise<void> {
   }
   const answer = await vscode.window.showWarningMessage(
     "Squill's server, a program named squill, is not on this machine. Install the one that comes with this " +
-      "extension into the extension's own folder? Its Python packages come from PyPI.",
+      "extension into the extension's own folder? Its Python packages come from PyPI, and take about 430 MB.",
     INSTALL,
     CHOOSE,
     HOW,
