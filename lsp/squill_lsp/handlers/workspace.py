@@ -26,7 +26,7 @@ def register(server: SquillServer) -> None:
 def did_change_configuration(ls: SquillServer, params: types.DidChangeConfigurationParams) -> None:
     if not ls.can("workspace.configuration"):
         ls.apply_settings(params.settings)
-    ls.spawn(settle(ls))
+    ls.spawn(_settle_again(ls))
 
 
 def did_change_watched_files(ls: SquillServer, params: types.DidChangeWatchedFilesParams) -> None:
@@ -40,6 +40,12 @@ def did_change_workspace_folders(
     ls: SquillServer, _: types.DidChangeWorkspaceFoldersParams
 ) -> None:
     ls.files.set_folders(ls.folders())
+
+
+async def _settle_again(ls: SquillServer) -> None:
+    """The tables, and what the editor is told of them, may be others with the new settings."""
+    await settle(ls)
+    warm_up(ls, ls.last_document)
 
 
 async def settle(ls: SquillServer) -> None:

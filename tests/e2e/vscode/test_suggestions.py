@@ -233,11 +233,8 @@ def test_what_was_learned_is_a_page_with_curves(
 def test_settings_reach_the_server_and_leave_it_again(window: Workbench) -> None:
     window.open("keep.sql")
     window.set_up(dialect="postgres")
-    window.press("Control+End")
-    window.type(" ")
     expect(window.status).to_have_attribute("aria-label", re.compile("Dialect: postgres"))
     window.set_up()
-    window.type(" ")
     expect(window.status).to_have_attribute("aria-label", re.compile("Dialect: sqlite"))
 
 
