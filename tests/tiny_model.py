@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 
 import mlx.core as mx
 import numpy as np
-from tokenizers import Tokenizer, decoders, models, pre_tokenizers
+from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 END = "<end>"
-_VOCABULARY = {END: 0} | {chr(33 + i): i + 1 for i in range(94)} | {"Ġ": 95, "Ċ": 96}
+VOCABULARY = {END: 0} | {chr(33 + i): i + 1 for i in range(94)} | {"Ġ": 95, "Ċ": 96}
 _CONFIG = {
     "model_type": "llama",
     "architectures": ["LlamaForCausalLM"],
@@ -22,7 +22,7 @@ _CONFIG = {
     "num_hidden_layers": 2,
     "num_attention_heads": 4,
     "num_key_value_heads": 2,
-    "vocab_size": len(_VOCABULARY),
+    "vocab_size": len(VOCABULARY),
     "max_position_embeddings": 2048,
     "rms_norm_eps": 1e-5,
     "tie_word_embeddings": True,
@@ -35,14 +35,26 @@ def make_tiny_model(folder: Path, seed: int = 0, **config: object) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "config.json").write_text(json.dumps(_CONFIG | config), encoding="utf-8")
     mx.save_safetensors(str(folder / "model.safetensors"), _weights(seed), {"format": "mlx"})
-    tokenizer = Tokenizer(models.BPE(vocab=_VOCABULARY, merges=[]))
+    write_tokenizer(folder, VOCABULARY)
+    return folder
+
+
+def write_tokenizer(
+    folder: Path, vocabulary: dict[str, int], start: str = "", **settings: object
+) -> None:
+    """``start`` is a token that the tokenizer puts before every text."""
+    tokenizer = Tokenizer(models.BPE(vocab=vocabulary, merges=[]))
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     tokenizer.decoder = decoders.ByteLevel()
-    tokenizer.add_special_tokens([END])
+    tokenizer.add_special_tokens([token for token in (END, start) if token])
+    if start:
+        tokenizer.post_processor = processors.TemplateProcessing(
+            single=f"{start} $A", special_tokens=[(start, vocabulary[start])]
+        )
+        settings["bos_token"] = start
     tokenizer.save(str(folder / "tokenizer.json"))
-    settings = {"tokenizer_class": "PreTrainedTokenizerFast", "eos_token": END}
+    settings = {"tokenizer_class": "PreTrainedTokenizerFast", "eos_token": END} | settings
     (folder / "tokenizer_config.json").write_text(json.dumps(settings), encoding="utf-8")
-    return folder
 
 
 def _weights(seed: int) -> dict[str, mx.array]:
@@ -52,7 +64,7 @@ def _weights(seed: int) -> dict[str, mx.array]:
         return mx.array(random.normal(0, 0.3, (rows, columns)).astype(np.float16))
 
     weights = {
-        "model.embed_tokens.weight": matrix(len(_VOCABULARY), 32),
+        "model.embed_tokens.weight": matrix(len(VOCABULARY), 32),
         "model.norm.weight": mx.ones(32, mx.float16),
     }
     shapes = {"q": (32, 32), "k": (16, 32), "v": (16, 32), "o": (32, 32)}

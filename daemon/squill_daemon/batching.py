@@ -34,6 +34,7 @@ _MOST_LOGITS = 1 << 18  # computed behind a prompt, of which the last token's al
 _LONGEST_LAST_CHUNK = 64
 _MOST_ROWS = 32
 _LEAST_SHARE = 3 / 8  # of a batch's places that are taken; below it, its rows are moved together
+_UNMERGED = frozenset({"gemma2"})  # mlx-lm lays masks of several texts over that model's heads
 _MOST_BYTES = 1 << 27  # of a batch: above it, moving keys and values costs more than passes save
 
 
@@ -82,6 +83,7 @@ class Batcher:
         self, model: Any, select: Callable[[LoadedAdapter | None], None], vocabulary: int
     ) -> None:
         self._model = model
+        self._merges = getattr(model, "model_type", "") not in _UNMERGED
         self._last_chunk = min(max(_MOST_LOGITS // vocabulary, 1), _LONGEST_LAST_CHUNK)
         self._select = select
         self._compiled = CompiledStep(model)
@@ -142,7 +144,7 @@ class Batcher:
     def _merge(self, adapter: LoadedAdapter | None, rows: list[DecodingRow]) -> None:
         """Into batches with those that decode, where they are not alone."""
         decoding = [row for row in rows if row.mergeable]
-        if len(decoding) < 2:
+        if len(decoding) < 2 or not self._merges:
             return
         newcomers = [row for row in decoding if row.batch is None]
         for batch in self._batches:
