@@ -24,6 +24,7 @@ class Step:
     """One business after ``pairs`` pairs. Shares are from 0 to 1; ``adapter`` "" is the base.
 
     ``seconds`` is the whole retraining, gate and start of the process included; None before any.
+    ``cpu_seconds`` is what it took of the processor, the daemon's answers to the gate included.
     ``canary`` is about other tables, ``plain`` about the business's own, without house words.
     """
 
@@ -33,6 +34,8 @@ class Step:
     canary: float
     plain: float
     seconds: float | None
+    cpu_seconds: float | None = None
+    said: str = ""
     verdicts: tuple[Verdict, ...] = ()
 
 
@@ -48,7 +51,7 @@ def table(courses: Sequence[Course]) -> str:
     """In percent, Markdown; the last row is the mean over businesses."""
     sizes = [step.pairs for step in courses[0].steps]
     head = ["held-out accuracy, %", "before", *(f"{size} pairs" for size in sizes[1:])]
-    head += ["canary before", "after", "plain before", "after", "longest training, s"]
+    head += ["canary before", "after", "plain before", "after", "longest training, s", "CPU, s"]
     rows = [_row(course.name, [course]) for course in courses]
     if len(courses) > 1:
         rows.append(_row("mean", courses))
@@ -60,8 +63,11 @@ def _row(name: str, courses: Sequence[Course]) -> list[str]:
     cells = [_percent(mean(courses, i, lambda step: step.unseen)) for i in steps]
     for kind in (_canary, _plain):
         cells += [_percent(mean(courses, i, kind)) for i in (0, -1)]
-    seconds = longest(courses)
-    return [name, *cells, "-" if seconds is None else f"{seconds:.0f}"]
+    return [name, *cells, _seconds(longest(courses)), _seconds(most_cpu(courses))]
+
+
+def _seconds(found: float | None) -> str:
+    return "-" if found is None else f"{found:.0f}"
 
 
 def _canary(step: Step) -> float:
@@ -84,6 +90,12 @@ def mean(courses: Sequence[Course], step: int, figure: Callable[[Step], float]) 
 def longest(courses: Sequence[Course]) -> float | None:
     """Seconds of the longest retraining, None where there was none."""
     found = [step.seconds for course in courses for step in course.steps]
+    return max((seconds for seconds in found if seconds is not None), default=None)
+
+
+def most_cpu(courses: Sequence[Course]) -> float | None:
+    """CPU seconds of the costliest retraining, None where there was none."""
+    found = [step.cpu_seconds for course in courses for step in course.steps]
     return max((seconds for seconds in found if seconds is not None), default=None)
 
 

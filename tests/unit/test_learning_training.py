@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
 import mlx.core as mx
+import mlx.nn as nn
 import pytest
 from mlx_lm.tuner.utils import load_adapters
 
@@ -21,7 +23,7 @@ from squill_trainer.learning.lora import (
     OptimizerSettings,
     load_base,
 )
-from squill_trainer.learning.shared_prefix import total_loss
+from squill_trainer.learning.shared_prefix import counted_logits, total_loss
 from tiny_model import make_tiny_model
 
 if TYPE_CHECKING:
@@ -85,6 +87,44 @@ def test_a_new_adapter_changes_no_answer(folder: Path) -> None:
     before = sum(total_loss(model, group).item() for group in batch)
     own = training(folder)
     assert sum(total_loss(own.model, group).item() for group in batch) == pytest.approx(before)
+
+
+def test_what_is_rehearsed_is_answered_as_by_the_base_model(folder: Path) -> None:
+    own = training(folder)
+    (rehearsed,) = groups(SEQUENCES, longest=100, most_tokens=100, rehearsed=True)
+    before = counted_logits(own.model, rehearsed)
+    assert own._take([rehearsed]).loss == pytest.approx(0, abs=1e-5)  # it answers so as yet
+    list(own.train(batches()))
+    after = counted_logits(own.model, rehearsed)
+    assert not mx.allclose(before, after, atol=1e-3).item()
+    assert own._take([rehearsed]).loss > 1e-3
+    (taught,) = own._taught([rehearsed])
+    assert taught is not None
+    assert mx.allclose(taught, before, atol=1e-5).item()
+    assert mx.allclose(counted_logits(own.model, rehearsed), after, atol=0.5).item()
+
+
+def test_rehearsing_brings_the_base_model_s_answers_back(folder: Path) -> None:
+    own = LoraTraining(
+        load_base(folder)[0], LoraSettings(rank=4), OptimizerSettings(steps=40, rate=1e-2)
+    )
+    (rehearsed,) = groups(SEQUENCES, longest=100, most_tokens=100, rehearsed=True)
+    own.start_from({name: array + 0.05 for name, array in own.weights.items()})
+    losses = [step.loss for step in own.train([[rehearsed]] * 20)]
+    assert losses[-1] < losses[0] / 2
+
+
+@pytest.mark.parametrize("kind", ["dora", "qlora"])
+def test_other_kinds_of_low_rank_layers_learn_too(folder: Path, tmp_path: Path, kind: str) -> None:
+    model, _ = load_base(folder)
+    if kind == "qlora":
+        nn.quantize(model, group_size=32, bits=8)
+    own = LoraTraining(model, LoraSettings(rank=4, dora=kind == "dora"), SETTINGS)
+    before = own.loss(batches()[1])
+    list(own.train(batches()))
+    assert own.loss(batches()[1]) < before
+    config = json.loads((own.save_adapter(tmp_path) / "adapter_config.json").read_text())
+    assert config["fine_tune_type"] == ("dora" if kind == "dora" else "lora")
 
 
 def test_training_lowers_the_loss(folder: Path) -> None:

@@ -14,39 +14,50 @@ if TYPE_CHECKING:
     from squill_trainer.learning.examples import TokenSequence
 
 _SHORTEST_PREFIX = 8  # tokens; less is not worth a pass of its own
-_LEAST_FILLED = 0.75
+_PASS = 32
+"""What one more pass costs beside its tokens, in tokens."""
 
 
 @dataclass(frozen=True, slots=True)
 class Group:
     """``rows`` and ``labels`` are (count, length), ``prefix`` the tokens before each row.
 
-    ``counted`` are the positions of the flattened rows that have loss.
+    ``counted`` are the positions of the flattened rows that have loss. ``rehearsed``: to be
+    answered as the base model answers, whatever the labels.
     """
 
     prefix: mx.array
     rows: mx.array
     labels: mx.array
     counted: mx.array
+    rehearsed: bool = False
 
 
-def groups(sequences: Sequence[TokenSequence], *, longest: int, most_tokens: int) -> list[Group]:
+def groups(
+    sequences: Sequence[TokenSequence],
+    *,
+    longest: int,
+    most_tokens: int,
+    rehearsed: bool = False,
+) -> list[Group]:
     """Every sequence of at most ``longest`` tokens, those of similar lengths together.
 
-    No group has more than ``most_tokens`` tokens in its rows, unless a single row has.
+    A group of its own costs reading the shared beginning once more, so the lengths within one
+    differ by as much as that is worth. No group has more than ``most_tokens`` tokens in its rows,
+    unless a single row has.
     """
     fitting = [s for s in sequences if len(s.tokens) <= longest]
     prefix = shared_prefix(fitting)
     found: list[list[TokenSequence]] = []
     for sequence in sorted(fitting, key=lambda s: len(s.tokens)):
         last = found[-1] if found else []
-        length = len(sequence.tokens) - prefix
-        filled = sum(len(s.tokens) - prefix for s in last) + length
-        room = (len(last) + 1) * length
-        if not last or room > most_tokens or filled < _LEAST_FILLED * room:
+        length = len(sequence.tokens)
+        padding = len(last) * (length - len(last[-1].tokens)) if last else 0
+        room = (len(last) + 1) * (length - prefix)
+        if not last or room > most_tokens or padding > prefix + _PASS:
             found.append([])
         found[-1].append(sequence)
-    return [_group(sequences, prefix) for sequences in found]
+    return [_group(sequences, prefix, rehearsed=rehearsed) for sequences in found]
 
 
 def shared_prefix(sequences: Sequence[TokenSequence]) -> int:
@@ -60,7 +71,7 @@ def shared_prefix(sequences: Sequence[TokenSequence]) -> int:
     return shared if shared >= _SHORTEST_PREFIX else 0
 
 
-def _group(sequences: Sequence[TokenSequence], prefix: int) -> Group:
+def _group(sequences: Sequence[TokenSequence], prefix: int, *, rehearsed: bool) -> Group:
     length = max(len(s.tokens) for s in sequences) - prefix
     tokens = np.zeros((len(sequences), length), np.int32)
     counted = np.zeros((len(sequences), length), bool)
@@ -73,4 +84,5 @@ def _group(sequences: Sequence[TokenSequence], prefix: int) -> Group:
         mx.array(tokens[:, :-1]),
         mx.array(tokens[:, 1:]),
         mx.array(np.flatnonzero(counted[:, 1:]).astype(np.int32)),
+        rehearsed,
     )

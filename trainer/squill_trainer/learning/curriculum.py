@@ -82,13 +82,22 @@ class Curriculum:
         singles = [rng.choice(self._singles), *rng.sample(real_examples(), self._mixture.real)]
         return [
             *self._groups(self._sequences(chosen, rng)),
-            *self._groups(self._sequences(replayed, rng)),
-            *self._groups([s for single in singles for s in self._sequences([single], rng)]),
+            *self._groups(self._sequences(replayed, rng), rehearsed=True),
+            *self._groups(
+                [s for single in singles for s in self._sequences([single], rng)], rehearsed=True
+            ),
         ]
 
-    def _groups(self, sequences: Sequence[TokenSequence]) -> list[Group]:
+    def _groups(
+        self, sequences: Sequence[TokenSequence], *, rehearsed: bool = False
+    ) -> list[Group]:
         limits = self._mixture
-        return groups(sequences, longest=limits.longest, most_tokens=limits.most_tokens)
+        return groups(
+            sequences,
+            longest=limits.longest,
+            most_tokens=limits.most_tokens,
+            rehearsed=rehearsed,
+        )
 
     def _sequences(self, examples: Sequence[Example], rng: Random) -> list[TokenSequence]:
         """Of examples on one schema, all in one arrangement of it."""

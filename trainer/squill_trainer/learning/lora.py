@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import math
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -20,13 +21,17 @@ from mlx_lm.utils import dequantize_model, load_model, load_tokenizer
 from squill.adapters import CONFIG, WEIGHTS
 from squill.errors import TrainingDivergedError
 from squill.model_files import check_files, unsupported
-from squill_trainer.learning.shared_prefix import total_loss
+from squill_trainer.learning.shared_prefix import counted_logits, total_loss
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from squill_trainer.learning.batches import Group
+
+
+_REHEARSAL = 4.0
+"""What a divergence from the base model weighs beside the cross entropy of what is new."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,7 +171,7 @@ class LoraTraining:
 
     def _take(self, batch: Sequence[Group]) -> Step:
         self._optimizer.learning_rate = mx.array(self._settings.rate_at(self.step))
-        loss, gradients = self._gradients(self.model, batch)
+        loss, gradients = self._gradients(self.model, batch, self._taught(batch))
         gradients, _ = optimizers.clip_grad_norm(  # type: ignore[no-untyped-call]
             gradients, self._settings.largest_gradient
         )
@@ -181,10 +186,19 @@ class LoraTraining:
         self.step += 1
         return Step(self.step, value, sum(g.rows.size + g.prefix.size for g in batch))
 
+    def _taught(self, batch: Sequence[Group]) -> list[mx.array | None]:
+        """The base model's logits for what is rehearsed (DoRA's base cannot be told apart)."""
+        if self._lora.dora or not any(group.rehearsed for group in batch):
+            return [None] * len(batch)
+        with _without_adapter(self.model):
+            taught = [counted_logits(self.model, g) if g.rehearsed else None for g in batch]
+            mx.eval([logits for logits in taught if logits is not None])
+        return taught
+
     def loss(self, groups: Sequence[Group]) -> float:
         """Of each counted token, in nats, without learning from it."""
         self.model.eval()
-        return _number(_mean_loss(self.model, groups))
+        return _number(_mean_loss(self.model, groups, [None] * len(groups)))
 
     def state(self) -> dict[str, mx.array]:
         """Weights and the optimiser's state, flat, for a checkpoint."""
@@ -222,6 +236,23 @@ def _number(value: mx.array) -> float:
     return float(found)
 
 
-def _mean_loss(model: Any, groups: Sequence[Group]) -> mx.array:
-    total = sum((total_loss(model, group) for group in groups), mx.array(0.0))
-    return total / max(1, sum(group.counted.size for group in groups))
+def _mean_loss(model: Any, groups: Sequence[Group], taught: Sequence[mx.array | None]) -> mx.array:
+    losses = (
+        total_loss(model, group, t) * (1.0 if t is None else _REHEARSAL)
+        for group, t in zip(groups, taught, strict=True)
+    )
+    return sum(losses, mx.array(0.0)) / max(1, sum(group.counted.size for group in groups))
+
+
+@contextmanager
+def _without_adapter(model: Any) -> Iterator[None]:
+    """The model as it was before it got its low-rank layers, for as long as the context lasts."""
+    layers = [layer for layer in model.modules() if "lora_a" in layer]
+    scales = [layer.scale for layer in layers]
+    for layer in layers:
+        layer.scale = 0.0
+    try:
+        yield
+    finally:
+        for layer, scale in zip(layers, scales, strict=True):
+            layer.scale = scale

@@ -45,10 +45,25 @@ def _joined(shared: mx.array, own: mx.array, rows: int) -> mx.array:
     return mx.concatenate([mx.broadcast_to(shared, (rows, *shared.shape[1:])), own], axis=2)
 
 
-def total_loss(model: Any, group: Group) -> mx.array:
-    """The sum of the cross entropies (nats) of the group's counted tokens."""
-    layers = _read_prefix(model, group.prefix)
+def total_loss(model: Any, group: Group, taught: mx.array | None = None) -> mx.array:
+    """The sum over the group's counted tokens, in nats: of their cross entropies or, where
+    ``taught`` are a teacher's logits, of the divergences (Kullback and Leibler) from the teacher.
+    """
+    logits = counted_logits(model, group)
     labels = group.labels.reshape(-1)[group.counted]
+    targets = labels if taught is None else mx.softmax(taught, axis=-1)
+    loss: mx.array = nn.losses.cross_entropy(logits, targets).sum()
+    return loss if taught is None else loss - _entropy(taught)
+
+
+def _entropy(logits: mx.array) -> mx.array:
+    shares = mx.softmax(logits, axis=-1)
+    return (mx.logsumexp(logits, axis=-1) - (shares * logits).sum(axis=-1)).sum()
+
+
+def counted_logits(model: Any, group: Group) -> mx.array:
+    """(counted tokens, vocabulary)."""
+    layers = _read_prefix(model, group.prefix)
     if getattr(model, "model_type", "") in _PLAIN_HEADS:
         hidden = model.model(group.rows, cache=layers)
         chosen = hidden.reshape(-1, hidden.shape[-1])[group.counted]
@@ -57,8 +72,8 @@ def total_loss(model: Any, group: Group) -> mx.array:
     else:
         every = model(group.rows, cache=layers)
         logits = every.reshape(-1, every.shape[-1])[group.counted]
-    loss: mx.array = nn.losses.cross_entropy(logits, labels).sum()
-    return loss
+    found: mx.array = logits
+    return found
 
 
 def _read_prefix(model: Any, prefix: mx.array) -> list[_Layer] | None:
