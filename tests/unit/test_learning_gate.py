@@ -49,7 +49,7 @@ def test_one_that_answers_more_is_promoted_and_its_figures_kept() -> None:
     [
         (measured(3), "fewer of the pairs: 4/10 before, 3/10 now"),
         (measured(9, valid=9), "Fewer answers are valid: 10 before, 9 now"),
-        (measured(9, canary=38), "forgets general questions"),
+        (measured(9, canary=37), "forgets general questions"),
         (measured(4), "no better than what is in use"),
     ],
 )
@@ -61,6 +61,11 @@ def test_a_refusal_says_why(candidate: Measured, said: str) -> None:
 
 def test_small_losses_do_not_add_up_from_adapter_to_adapter() -> None:
     assert not judge(measured(9, canary=38), measured(4, canary=39), BASE).promoted
+
+
+def test_forgetting_is_told_from_other_reasons() -> None:
+    assert judge(measured(9, canary=30), measured(4), BASE).forgets
+    assert not judge(measured(3), measured(4), BASE).forgets
 
 
 def test_at_equal_answers_a_clearly_lower_loss_is_better() -> None:

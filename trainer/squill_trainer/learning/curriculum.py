@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
 _REPLAY_POOL = 1200
 _WITHOUT_TERMS = 0.2
+_CONTRASTED = 50
+"""Of each kind of text: enough to tell their directions apart."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +65,24 @@ class Curriculum:
         self.terms: dict[Schema, tuple[Term, ...]] = {
             schema: house_terms(own) for schema, own in self._by_schema.items()
         }
+
+    def contrast(self) -> tuple[list[Group], list[Group]]:
+        """Texts that are to be learned, and texts of all kinds beside them."""
+        rng = Random(f"{self._seed}:contrast")  # noqa: S311 (draws examples)
+        new, general = [], []
+        for schema, own in self._by_schema.items():
+            terms, share = self.terms[schema], 1 / len(self._by_schema)
+            made = [compose(schema, terms, rng, 0) for _ in range(round(_CONTRASTED * share))]
+            plain = [compose(schema, (), rng, 1) for _ in range(round(_CONTRASTED * share))]
+            told = [example for example in made if example] if terms else []
+            new += self._groups(self._sequences([*own, *told], rng))
+            general += self._groups(self._sequences([e for e in plain if e], rng))
+        others = [
+            *rng.sample(real_examples(), _CONTRASTED),
+            *rng.sample(replayed_examples(_REPLAY_POOL), _CONTRASTED),
+        ]
+        general += self._groups([s for one in others for s in self._sequences([one], rng)])
+        return new, general
 
     def batches(self, first_step: int, steps: int) -> Iterator[list[Group]]:
         """Those of the steps from ``first_step`` (counted from 0) to ``steps``."""
@@ -101,6 +121,8 @@ class Curriculum:
 
     def _sequences(self, examples: Sequence[Example], rng: Random) -> list[TokenSequence]:
         """Of examples on one schema, all in one arrangement of it."""
+        if not examples:
+            return []
         place = self._arranged(examples[0].schema, rng)
         return [s for e in examples if (s := self._sequence(e, place)) is not None]
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from squill_trainer.learning.evaluation import Score
 
-_CANARY_NOISE = 0.02
+_CANARY_NOISE = 0.025
 """So much of the general questions may go wrong before it counts as forgetting."""
 _BETTER_LOSS = 0.95
 
@@ -24,11 +24,15 @@ class Measured:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """``reason`` is one sentence for the user: why it was promoted, or why not."""
+    """``reason`` is one sentence for the user: why it was promoted, or why not.
+
+    ``forgets``: it was refused for what it says of general questions.
+    """
 
     promoted: bool
     reason: str
     figures: dict[str, float]
+    forgets: bool = False
 
 
 def judge(candidate: Measured, current: Measured, base_canary: Score) -> Verdict:
@@ -49,22 +53,28 @@ def judge(candidate: Measured, current: Measured, base_canary: Score) -> Verdict
         "loss": candidate.loss,
         "loss_before": current.loss,
     }
-    reason = _objection(candidate, current, base_canary)
+    if reason := _forgetting(candidate, current, base_canary):
+        return Verdict(promoted=False, reason=reason, figures=figures, forgets=True)
+    reason = _objection(candidate, current)
     return Verdict(not reason, reason or _gain(candidate, current), figures)
 
 
-def _objection(candidate: Measured, current: Measured, base_canary: Score) -> str:
+def _forgetting(candidate: Measured, current: Measured, base_canary: Score) -> str:
+    general = max(current.canary.share, base_canary.share)
+    if candidate.canary.share >= general - _CANARY_NOISE - 1e-9:
+        return ""
+    return (
+        f"It forgets general questions: {current.canary} before, {base_canary} without any "
+        f"adapter, {candidate.canary} now."
+    )
+
+
+def _objection(candidate: Measured, current: Measured) -> str:
     before, after = current.pairs, candidate.pairs
     if after.right < before.right:
         return f"It answers fewer of the pairs: {before} before, {after} now."
     if after.valid < before.valid:
         return f"Fewer answers are valid: {before.valid} before, {after.valid} now."
-    general = max(current.canary.share, base_canary.share)
-    if candidate.canary.share < general - _CANARY_NOISE - 1e-9:
-        return (
-            f"It forgets general questions: {current.canary} before, {base_canary} without any "
-            f"adapter, {candidate.canary} now."
-        )
     if _is_better(candidate, current):
         return ""
     return f"It is no better than what is in use: {before} pairs before, {after} now."

@@ -21,6 +21,7 @@ from mlx_lm.utils import dequantize_model, load_model, load_tokenizer
 from squill.adapters import CONFIG, WEIGHTS
 from squill.errors import TrainingDivergedError
 from squill.model_files import check_files, unsupported
+from squill_trainer.learning.directions import covariances, distinctive, look_along
 from squill_trainer.learning.shared_prefix import counted_logits, total_loss
 
 if TYPE_CHECKING:
@@ -129,6 +130,8 @@ class LoraTraining:
         )
         self._optimizer.init(model.trainable_parameters())
         self._gradients = value_and_grad(model, _mean_loss)
+        trained: Any = tree_flatten(model.trainable_parameters())
+        self._names = frozenset(name for name, _ in trained)
         self._initial = self.weights
 
     @property
@@ -138,12 +141,29 @@ class LoraTraining:
 
     @property
     def weights(self) -> dict[str, mx.array]:
-        """The trainable ones, by their paths in the model."""
-        return dict(tree_flatten(self.model.trainable_parameters()))
+        """The adapter's, by their paths in the model."""
+        flat: Any = tree_flatten(self.model.parameters())
+        return {name: array for name, array in flat if name in self._names}
 
     @property
     def parameters(self) -> int:
-        return sum(array.size for array in self.weights.values())
+        """How many numbers are trained."""
+        trained: Any = tree_flatten(self.model.trainable_parameters())
+        return sum(array.size for _, array in trained)
+
+    def focus(self, new: Sequence[Group], general: Sequence[Group]) -> None:
+        """Change from now on only what is said of texts that differ from ``general`` as ``new`` do.
+
+        Half of the weights is chosen thereby, so it comes before any are taken over.
+        """
+        with _without_adapter(self.model):
+            of_new, of_general = covariances(self.model, new), covariances(self.model, general)
+        directions = {
+            name: distinctive(of_new[name], of_general[name], self._lora.rank) for name in of_new
+        }
+        look_along(self.model, directions)
+        self._optimizer.init(self.model.trainable_parameters())
+        self._initial = self.weights
 
     def start_anew(self) -> None:
         """Weights as of a training's beginning: they change no answer."""
@@ -214,10 +234,18 @@ class LoraTraining:
         mx.eval(self.model.trainable_parameters(), self._optimizer.state)
         self.step = step
 
-    def save_adapter(self, folder: Path) -> Path:
-        """Write the folder that mlx-lm calls an adapter; it is for publishing, not for serving."""
+    def save_adapter(self, folder: Path, strength: float = 1.0) -> Path:
+        """Write the folder that mlx-lm calls an adapter; it is for publishing, not for serving.
+
+        ``strength`` is the share of the change that was learned: below 1, less is learned and less
+        forgotten (LoRA alone: what DoRA learned has no half).
+        """
         folder.mkdir(parents=True, exist_ok=True)
-        mx.save_safetensors(str(folder / WEIGHTS), self.weights)
+        weights = {
+            name: array * strength if name.endswith("lora_b") and strength != 1 else array
+            for name, array in self.weights.items()
+        }
+        mx.save_safetensors(str(folder / WEIGHTS), weights)
         config = self._lora.to_config()
         (folder / CONFIG).write_text(json.dumps(config, indent=1), encoding="utf-8")
         return folder

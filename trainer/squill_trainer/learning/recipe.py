@@ -15,7 +15,11 @@ _LINEAR = (
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """How one model is retrained. A few pairs need fewer steps than many."""
+    """How one model is retrained. A few pairs need fewer steps than many.
+
+    ``focused``: only along the directions in which the new texts differ from others. To find them
+    takes a decomposition of each layer's inputs, which is for small models.
+    """
 
     lora: LoraSettings
     rate: float
@@ -23,6 +27,7 @@ class Recipe:
     steps_a_pair: int
     most_steps: int
     mixture: Mixture = field(default_factory=Mixture)
+    focused: bool = False
     seed: int = 0
 
     def at_most(self, steps: int) -> Recipe:
@@ -54,4 +59,4 @@ OTHER = Recipe(
 
 def recipe_for(prompt_format: str) -> Recipe:
     """By the format of the model's prompts: the embedded model alone is known by measurement."""
-    return EMBEDDED if prompt_format == "slots-2" else OTHER
+    return EMBEDDED if prompt_format.startswith("slots-") else OTHER

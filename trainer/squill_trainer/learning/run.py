@@ -34,7 +34,6 @@ from squill_trainer.learning.split import split
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from squill.adapters import AdapterCard
     from squill.pairs import Pair, Pairs
     from squill.settings import Settings
     from squill_trainer.learning.evaluation import Asks, Score
@@ -44,6 +43,8 @@ if TYPE_CHECKING:
 
 _CANARY = 80
 _CHECKPOINT_SECONDS = 15.0
+_STRENGTHS = (1.0, 0.75, 0.5)
+"""Shares of what was learned that are tried in turn while a candidate forgets general questions."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,19 +134,25 @@ class Retraining:
         attempts = (True, False) if added_only else (False,)
         for warm in attempts:
             trained = await self._train(pairs, learned, asked, warm=warm)
-            self._report.say("measuring the candidate")
-            after = await measure(daemon, trained.card.digest, asked)
-            general = await measure(daemon, trained.card.digest, watched)
-            verdict = judge(
-                Measured(after, general, trained.loss),
-                Measured(before, general_before, trained.loss_before),
-                general_base,
-            )
-            self._registry.annotate(trained.card.digest, verdict.figures, verdict.reason)
+            for strength in trained.strengths:
+                digest = self._publish(trained, pairs, strength, warm=warm)
+                self._report.say("measuring the candidate")
+                after = await measure(daemon, digest, asked)
+                general = await measure(daemon, digest, watched)
+                verdict = judge(
+                    Measured(after, general, trained.loss),
+                    Measured(before, general_before, trained.loss_before),
+                    general_base,
+                )
+                self._registry.annotate(digest, verdict.figures, verdict.reason)
+                if not verdict.forgets:
+                    break
+                self._report.say(verdict.reason)
             if verdict.promoted:
-                await self._activate(daemon, trained.card.digest)
+                await self._activate(daemon, digest)
+            trained.checkpoint.clear()
             if verdict.promoted or warm is attempts[-1]:
-                return _outcome(verdict, trained.card.digest, len(pairs.usable), before, after)
+                return _outcome(verdict, digest, len(pairs.usable), before, after)
             self._report.say(f"{verdict.reason} Training once more, from the beginning.")
         raise AssertionError("the last attempt returns")
 
@@ -171,25 +178,35 @@ class Retraining:
             longest=recipe.mixture.longest,
             most_tokens=recipe.mixture.most_tokens,
         )
+        curriculum = Curriculum(examples, encoder, recipe.mixture, recipe.seed)
+        if recipe.focused:
+            training.focus(*curriculum.contrast())
         loss_before = training.loss(judged)
         if self._current and self._take_over(training, self._current.digest):
             loss_before = training.loss(judged)
         if not warm:
             training.start_anew()
         checkpoint = self._checkpoint(learned, recipe, warm=warm)
-        curriculum = Curriculum(examples, encoder, recipe.mixture, recipe.seed)
         await self._steps(training, curriculum, checkpoint)
-        loss = training.loss(judged)
+        return _Trained(
+            training,
+            encoder.prompt_format.id,
+            checkpoint,
+            training.loss(judged),
+            loss_before,
+            _STRENGTHS[:1] if recipe.lora.dora else _STRENGTHS,
+        )
+
+    def _publish(self, trained: _Trained, pairs: Pairs, strength: float, *, warm: bool) -> str:
         with tempfile.TemporaryDirectory(prefix="squill-adapter-") as place:
             card = self._registry.publish(
-                training.save_adapter(Path(place)),
+                trained.training.save_adapter(Path(place), strength),
                 base=self._base,
-                prompt_format=encoder.prompt_format.id,
+                prompt_format=trained.prompt_format,
                 parent=self._current.digest if self._current and warm else None,
                 pairs=[pair.digest for pair in pairs.usable],
             )
-        checkpoint.clear()
-        return _Trained(card, loss, loss_before)
+        return card.digest
 
     def _take_over(self, training: LoraTraining, digest: str) -> bool:
         weights: Any = mx.load(str(self._registry.folder(digest) / WEIGHTS))
@@ -224,9 +241,12 @@ class Retraining:
 
 @dataclass(frozen=True, slots=True)
 class _Trained:
-    card: AdapterCard
+    training: LoraTraining
+    prompt_format: str
+    checkpoint: Checkpoint
     loss: float
     loss_before: float
+    strengths: tuple[float, ...]
 
 
 def _example(pair: Pair, pairs: Pairs) -> Example:
