@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from itertools import islice
 from random import Random
 
 import pytest
 
 from squill.ddl import parse_schema
 from squill_trainer.evaluation import canonical
-from squill_trainer.learning.composition import compose
+from squill_trainer.learning.composition import families
 from squill_trainer.learning.examples import Example
 from squill_trainer.learning.terms import house_terms
+from squill_trainer.learning.transplants import Transplants
 
 SCHEMA = parse_schema(
     "CREATE TABLE clients (id INTEGER PRIMARY KEY, name TEXT, town TEXT, state TEXT, left_on DATE);"
@@ -74,9 +77,7 @@ def composed() -> list[Example]:
             ("How many marathons?", "SELECT COUNT(*) FROM calls WHERE minutes > 90"),
         )
     )
-    rng = Random(0)
-    made = [compose(SCHEMA, terms, rng, 0.2) for _ in range(200)]
-    return [example for example in made if example is not None]
+    return list(islice(families(SCHEMA, terms, Random(0)), 200))
 
 
 def test_composed_queries_fit_the_schema(composed: list[Example]) -> None:
@@ -98,7 +99,56 @@ def test_some_composed_questions_follow_a_foreign_key_to_the_term(composed: list
     assert all(".left_on IS NULL" in example.sql for example in joined)
 
 
+def test_questions_differ_from_others_by_the_words_alone(composed: list[Example]) -> None:
+    asked = {example.question for example in composed}
+    with_words = [question for question in asked if question.count("live clients") == 1]
+    twins = [question.replace("live clients", "clients") for question in with_words]
+    assert len(asked.intersection(twins)) > len(twins) / 2
+
+
 def test_the_same_draw_composes_the_same_questions() -> None:
-    first, second = (compose(SCHEMA, (), Random(3), 1.0) for _ in range(2))
-    assert first is not None
+    first, second = (list(islice(families(SCHEMA, (), Random(3)), 9)) for _ in range(2))
+    assert len(first) == 9
     assert first == second
+
+
+def test_tables_that_nothing_can_be_asked_of_yield_nothing() -> None:
+    empty = parse_schema("CREATE TABLE t (id INTEGER PRIMARY KEY)", "sqlite").schema
+    bare = replace(empty, tables=(replace(empty.tables[0], columns=()),))
+    assert list(families(bare, (), Random(0))) == []
+
+
+@pytest.fixture(scope="module")
+def transplants() -> Transplants:
+    own = examples(
+        ("names of live clients", f"SELECT name FROM clients WHERE {LIVE}"),
+        ("list the ghosts", "SELECT * FROM clients WHERE town = 'X'"),
+        ("the longest minutes of a marathon", "SELECT MAX(minutes) FROM calls WHERE minutes > 90"),
+        (
+            "How many calls do ghosts have?",
+            "SELECT COUNT(*) FROM calls JOIN clients AS c ON calls.client_id = c.id"
+            " WHERE c.town = 'X'",
+        ),
+    )
+    return Transplants(own, house_terms(own))
+
+
+def test_the_user_s_questions_are_asked_of_other_rows(transplants: Transplants) -> None:
+    rng = Random(0)
+    drawn = {e.question: e.sql for e in (transplants.draw(rng) for _ in range(200)) if e}
+    assert drawn["names of clients"] == "SELECT name FROM clients"
+    assert drawn["names of ghosts"] == "SELECT name FROM clients WHERE town = 'X'"
+    assert drawn["list the live clients"] == f"SELECT * FROM clients WHERE {LIVE}"
+    assert drawn["list the marathons"] == "SELECT * FROM calls WHERE minutes > 90"
+    assert drawn["the longest minutes of a call"] == "SELECT MAX(minutes) FROM calls"
+    assert drawn["How many calls do live clients have?"].endswith(
+        "WHERE c.state = 'L' AND c.left_on IS NULL"
+    )
+    assert "names of marathons" not in drawn  # calls have no names
+    assert "How many calls do marathons have?" not in drawn
+    assert [sql for sql in drawn.values() if canonical(sql, SCHEMA) is None] == []
+
+
+def test_without_terms_nothing_is_transplanted() -> None:
+    own = examples(("all clients", "SELECT * FROM clients"))
+    assert Transplants(own, house_terms(own)).draw(Random(0)) is None

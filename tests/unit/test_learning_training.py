@@ -199,7 +199,10 @@ def test_a_step_s_content_depends_on_its_number_alone(folder: Path) -> None:
     schema = parse_schema("CREATE TABLE t (id INTEGER PRIMARY KEY, name TEXT)", "sqlite").schema
     example = Example("How many hot ts?", "SELECT COUNT(*) FROM t WHERE name = 'H'", schema)
     curriculum = Curriculum(
-        [example], Encoder(tokenizer, PlainFormat()), Mixture(own=1, composed=2, replayed=2), 0
+        [example],
+        Encoder(tokenizer, PlainFormat()),
+        Mixture(own=1, transplanted=1, composed=2, replayed=2, real=1),
+        0,
     )
     third = list(curriculum.batches(0, 3))[2]
     (alone,) = curriculum.batches(2, 3)

@@ -1,33 +1,34 @@
 """New questions with the house's words: what the pairs teach, in combinations they do not show.
 
 A model of a few million parameters learns whole questions by heart before it learns what one word
-of them means. Questions made over the same tables, with the word and without it, leave it no other
+of them means. The same question with the word, with another one and with none leaves it no other
 way.
 """
 
 from __future__ import annotations
 
+from random import Random
 from typing import TYPE_CHECKING
 
 import sqlglot
 from sqlglot import exp
 from sqlglot.errors import SqlglotError
 
+from squill.prompt.words import identifier_words
 from squill_trainer.learning.examples import Example
 from squill_trainer.learning.general import general_values
 from squill_trainer.learning.terms import Term, conjuncts
 from squill_trainer.pretrain.synthesis import single_table
-from squill_trainer.pretrain.synthesis.drawing import Drawer, Question, words
+from squill_trainer.pretrain.synthesis.drawing import Drawer, Question, plural, words
 from squill_trainer.pretrain.synthesis.two_tables import Joined, joins
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from random import Random
+    from collections.abc import Iterator, Sequence
 
     from squill.schema import Schema, Table
 
 _ATTEMPTS = 40
-_DOUBLE, _JOINED = 0.2, 0.2
+_DOUBLE, _JOINED, _PLAIN = 0.2, 0.2, 0.25
 
 
 class _Speaking(Drawer):
@@ -41,16 +42,42 @@ class _Speaking(Drawer):
         return self._phrase
 
 
-def compose(
-    schema: Schema, terms: Sequence[Term], rng: Random, without_terms: float
-) -> Example | None:
-    """A made-up example on ``schema``; ``without_terms`` is the share that speaks of none."""
-    for _ in range(_ATTEMPTS):
-        plain = not terms or rng.random() < without_terms
-        made = _plain(schema, rng) if plain else _drawn(schema, terms, rng)
-        if made is not None:
-            return made
-    return None
+def families(schema: Schema, terms: Sequence[Term], rng: Random) -> Iterator[Example]:
+    """Made-up examples on ``schema``, without end where there are any: a question of a term's rows,
+    the same question of another term's and of all rows of the table, and so on.
+    """
+    failed = 0
+    while failed < _ATTEMPTS:
+        found = _family(schema, terms, rng) if terms else []
+        if rng.random() < _JOINED and (joined := _joined(schema, terms, rng)):
+            found.append(joined)
+        if (not terms or rng.random() < _PLAIN) and (plain := _plain(schema, rng)):
+            found.append(plain)
+        failed = 0 if found else failed + 1
+        yield from found
+
+
+def speaks_of(terms: Sequence[Term], example: Example) -> bool:
+    """Whether a made-up question has the words of any of the terms."""
+    return any(term.phrase in example.question for term in terms)
+
+
+def _family(schema: Schema, terms: Sequence[Term], rng: Random) -> list[Example]:
+    term = rng.choice(terms)
+    others = [other for other in terms if other.table == term.table and other != term]
+    said = [term, Term(term.table, (), plural(" ".join(identifier_words(term.table.name))))]
+    said += [rng.choice(others)] if others else []
+    if rng.random() < _DOUBLE and (both := _doubled(term, terms, rng)):
+        said.append(both)
+    maker, draw = rng.choice(single_table.MAKERS), rng.random()
+    found = []
+    for one in said:
+        question = maker(_Speaking(one.table, one.phrase, Random(draw)))  # noqa: S311 (questions)
+        if question is None or one.phrase not in question.text:
+            return []
+        example = _example(schema, question, one.conditions)
+        found += [example] if example else []
+    return found
 
 
 def _plain(schema: Schema, rng: Random) -> Example | None:
@@ -59,19 +86,6 @@ def _plain(schema: Schema, rng: Random) -> Example | None:
         return None
     question = rng.choice(single_table.MAKERS)(Drawer(rng.choice(tables), general_values(), rng))
     return _example(schema, question, ()) if question else None
-
-
-def _drawn(schema: Schema, terms: Sequence[Term], rng: Random) -> Example | None:
-    kind = rng.random()
-    if kind < _JOINED and (joined := _joined(schema, terms, rng)):
-        return joined
-    term = rng.choice(terms)
-    if kind > 1 - _DOUBLE:
-        term = _doubled(term, terms, rng) or term
-    question = rng.choice(single_table.MAKERS)(_Speaking(term.table, term.phrase, rng))
-    if question is None or term.phrase not in question.text:
-        return None
-    return _example(schema, question, term.conditions)
 
 
 def _doubled(term: Term, terms: Sequence[Term], rng: Random) -> Term | None:

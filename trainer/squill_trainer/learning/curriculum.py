@@ -7,6 +7,7 @@ on as if it had not been.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from itertools import islice
 from random import Random
 from typing import TYPE_CHECKING
 
@@ -15,10 +16,11 @@ from squill.prompt.pruning import fits
 from squill.prompt.slots.vocabulary import MAX_COLUMNS, MAX_TABLES, MAX_WORDS
 from squill.prompt.words import question_words
 from squill_trainer.learning.batches import groups
-from squill_trainer.learning.composition import compose
+from squill_trainer.learning.composition import families, speaks_of
 from squill_trainer.learning.examples import Arrangement, Example
 from squill_trainer.learning.general import real_examples, replayed_examples
 from squill_trainer.learning.terms import house_terms
+from squill_trainer.learning.transplants import Transplants
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -29,7 +31,6 @@ if TYPE_CHECKING:
     from squill_trainer.learning.terms import Term
 
 _REPLAY_POOL = 1200
-_WITHOUT_TERMS = 0.2
 _CONTRASTED = 50
 """Of each kind of text: enough to tell their directions apart."""
 
@@ -38,10 +39,11 @@ _CONTRASTED = 50
 class Mixture:
     """How many examples of each kind a step reads, and how often it arranges the schema anew."""
 
-    own: int = 5
-    composed: int = 9
+    own: int = 3
+    transplanted: int = 4
+    composed: int = 5
     replayed: int = 3
-    real: int = 6
+    real: int = 2
     rearranged: float = 0.3
     longest: int = 1024
     """Longer prompts are left out, in tokens."""
@@ -65,6 +67,9 @@ class Curriculum:
         self.terms: dict[Schema, tuple[Term, ...]] = {
             schema: house_terms(own) for schema, own in self._by_schema.items()
         }
+        self._transplants = {
+            schema: Transplants(own, self.terms[schema]) for schema, own in self._by_schema.items()
+        }
 
     def contrast(self) -> tuple[list[Group], list[Group]]:
         """Texts that are to be learned, and texts of all kinds beside them."""
@@ -72,11 +77,11 @@ class Curriculum:
         new, general = [], []
         for schema, own in self._by_schema.items():
             terms, share = self.terms[schema], 1 / len(self._by_schema)
-            made = [compose(schema, terms, rng, 0) for _ in range(round(_CONTRASTED * share))]
-            plain = [compose(schema, (), rng, 1) for _ in range(round(_CONTRASTED * share))]
-            told = [example for example in made if example] if terms else []
-            new += self._groups(self._sequences([*own, *told], rng))
-            general += self._groups(self._sequences([e for e in plain if e], rng))
+            made = list(islice(families(schema, terms, rng), round(3 * _CONTRASTED * share)))
+            told = [example for example in made if speaks_of(terms, example)]
+            plain = [example for example in made if not speaks_of(terms, example)]
+            new += self._groups(self._sequences([*own, *told[: len(plain)]], rng))
+            general += self._groups(self._sequences(plain, rng))
         others = [
             *rng.sample(real_examples(), _CONTRASTED),
             *rng.sample(replayed_examples(_REPLAY_POOL), _CONTRASTED),
@@ -94,9 +99,9 @@ class Curriculum:
         schema = rng.choices(schemas, weights)[0]
         own = self._by_schema[schema]
         chosen = rng.sample(own, min(self._mixture.own, len(own)))
-        for _ in range(self._mixture.composed):
-            composed = compose(schema, self.terms[schema], rng, _WITHOUT_TERMS)
-            chosen += [composed] if composed else []
+        chosen += self._recombined(schema, self._mixture.transplanted, rng)
+        composed = families(schema, self.terms[schema], rng)
+        chosen += islice(composed, self._mixture.composed)
         general = rng.choice(self._on_one_schema)
         replayed = rng.sample(general, min(self._mixture.replayed, len(general)))
         singles = [rng.choice(self._singles), *rng.sample(real_examples(), self._mixture.real)]
@@ -107,6 +112,10 @@ class Curriculum:
                 [s for single in singles for s in self._sequences([single], rng)], rehearsed=True
             ),
         ]
+
+    def _recombined(self, schema: Schema, count: int, rng: Random) -> list[Example]:
+        drawn = (self._transplants[schema].draw(rng) for _ in range(count))
+        return [example for example in drawn if example]
 
     def _groups(
         self, sequences: Sequence[TokenSequence], *, rehearsed: bool = False

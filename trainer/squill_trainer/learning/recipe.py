@@ -53,7 +53,7 @@ OTHER = Recipe(
     steps=60,
     steps_a_pair=8,
     most_steps=300,
-    mixture=Mixture(own=2, composed=2, replayed=1, real=1),
+    mixture=Mixture(own=2, transplanted=1, composed=1, replayed=1, real=1),
 )
 
 

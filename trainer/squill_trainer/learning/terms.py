@@ -117,7 +117,7 @@ def _read(example: Example) -> _Reading:
     stems = tuple(stem(word) for word in words)
     conditions, tables, literals = _unsaid(example)
     said = {stem(word) for text in literals for word in _WORD.findall(text.lower())}
-    known = said | _COMMON | _schema_stems(example.schema)
+    known = said | _COMMON | schema_stems(example.schema)
     runs: list[tuple[str, ...]] = [()]
     for word in stems:
         if word in known or not word[0].isalpha():
@@ -128,7 +128,8 @@ def _read(example: Example) -> _Reading:
     return _Reading(tuple(conditions), table, tuple(r for r in runs if r), stems, tuple(words))
 
 
-def _schema_stems(schema: Schema) -> set[str]:
+def schema_stems(schema: Schema) -> set[str]:
+    """Of all words that its tables and columns are named by."""
     names = [name for t in schema.tables for name in (t.name, *(c.name for c in t.columns))]
     return {stem(word) for name in names for word in identifier_words(name)}
 
