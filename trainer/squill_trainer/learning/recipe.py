@@ -41,11 +41,12 @@ class Recipe:
 
 
 EMBEDDED = Recipe(
-    LoraSettings(rank=16, scale=2.0, keys=(*_LINEAR, "model.embed_tokens")),
-    rate=4e-3,
+    LoraSettings(rank=16, scale=2.0, keys=_LINEAR),
+    rate=5e-3,
     steps=60,
-    steps_a_pair=6,
-    most_steps=240,
+    steps_a_pair=2,
+    most_steps=160,
+    focused=True,
 )
 OTHER = Recipe(
     LoraSettings(rank=8, scale=20.0, num_layers=16),
