@@ -11,7 +11,9 @@ import pytest
 from squill.adapters import AdapterRegistry, adapter_digest
 from squill.ddl import parse_schema
 from squill.errors import AdapterError, NoValidAnswerError
-from squill_trainer.learning import pacing
+from squill.settings import Settings
+from squill_trainer.learning import pacing, run
+from squill_trainer.learning.checkpoint import Checkpoint
 from squill_trainer.learning.evaluation import Score, measure
 from squill_trainer.learning.examples import Example
 from squill_trainer.learning.gate import Measured, judge
@@ -181,6 +183,63 @@ def test_an_adapter_that_is_not_there_gets_no_figures(tmp_path: Path) -> None:
     registry, _ = published(tmp_path)
     with pytest.raises(AdapterError, match="There is no adapter"):
         registry.annotate("f" * 64, {}, "")
+
+
+class Trained:
+    """A training whose adapters say what strength they were saved with."""
+
+    def save_adapter(self, folder: Path, strength: float) -> Path:
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "adapters.safetensors").write_text(f"{strength:g}")
+        (folder / "adapter_config.json").write_text('{"fine_tune_type": "lora"}')
+        return folder
+
+
+async def improved(folder: Path, monkeypatch: pytest.MonkeyPatch, general: dict[str, int]) -> Any:
+    """What becomes of a candidate that answers so many general questions at each strength."""
+    retraining = run.Retraining(folder, Settings(), Any, run.Report(lambda _: None, Any))  # type: ignore[arg-type]
+    retraining._registry = registry = AdapterRegistry(folder / "adapters")
+    retraining._base, retraining._current = "b" * 64, None
+
+    async def train(*_: object, **__: object) -> run._Trained:
+        checkpoint = Checkpoint(folder / "checkpoint", {})
+        return run._Trained(Trained(), "slots-1", checkpoint, 0.1, 1.0, (1.0, 0.75, 0.5))  # type: ignore[arg-type]
+
+    async def measured(_: object, adapter: str | None, examples: Any) -> Score:
+        if adapter is None:
+            return Score(80, 80, 40) if examples else Score(1, 1, 0)
+        strength = (registry.folder(adapter) / "adapters.safetensors").read_text()
+        return Score(80, 80, general[strength]) if examples else Score(1, 1, 1)
+
+    activated: list[str] = []
+
+    async def activate(_: object, digest: str) -> None:
+        activated.append((registry.folder(digest) / "adapters.safetensors").read_text())
+
+    monkeypatch.setattr(retraining, "_train", train)
+    monkeypatch.setattr(retraining, "_activate", activate)
+    monkeypatch.setattr(run, "measure", measured)
+    outcome = await retraining._improve(SimpleNamespace(usable=[]), None)  # type: ignore[arg-type]
+    return outcome, activated
+
+
+async def test_a_candidate_that_forgets_is_tried_with_less_of_what_it_learned(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    outcome, activated = await improved(tmp_path, monkeypatch, {"1": 30, "0.75": 39, "0.5": 40})
+    assert outcome.promoted
+    assert activated == ["0.75"]
+
+
+async def test_one_that_forgets_even_so_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    outcome, activated = await improved(tmp_path, monkeypatch, {"1": 30, "0.75": 31, "0.5": 32})
+    assert not outcome.promoted
+    assert activated == []
+    assert outcome.reason == (
+        "It forgets general questions: 40/80 before, 40/80 without any adapter, 32/80 now."
+    )
 
 
 async def waited(pacer: Pacer) -> bool:

@@ -180,6 +180,17 @@ def test_the_saved_adapter_is_one_that_mlx_lm_loads(folder: Path, tmp_path: Path
     assert loss / count == pytest.approx(own.loss(batches()[1]), rel=1e-5)
 
 
+def test_an_adapter_can_be_saved_with_half_of_what_it_learned(folder: Path, tmp_path: Path) -> None:
+    own = training(folder)
+    list(own.train(batches()))
+    own.save_adapter(tmp_path, strength=0.5)
+    saved = mx.load(str(tmp_path / "adapters.safetensors"))
+    assert saved.keys() == own.weights.keys()
+    for name, array in own.weights.items():
+        share = 0.5 if name.endswith("lora_b") else 1.0
+        assert mx.allclose(saved[name], share * array).item()
+
+
 def test_weights_of_another_shape_are_not_started_from(folder: Path) -> None:
     own = training(folder)
     assert own.start_from(own.weights)
