@@ -44,8 +44,8 @@ EMBEDDED = Recipe(
     LoraSettings(rank=16, scale=2.0, keys=_LINEAR),
     rate=5e-3,
     steps=60,
-    steps_a_pair=3,
-    most_steps=160,
+    steps_a_pair=1,
+    most_steps=120,
     focused=True,
 )
 OTHER = Recipe(
