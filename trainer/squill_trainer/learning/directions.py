@@ -12,8 +12,8 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import mlx.core as mx
-import mlx.nn as nn
 import numpy as np
+from mlx.nn.layers.base import Module
 from mlx.utils import tree_unflatten
 from mlx_lm.tuner.lora import LoRALinear
 
@@ -32,11 +32,11 @@ _SPREAD = 0.6
 """Root mean square of what the layer sees of the new texts along each direction."""
 
 
-class _Listening(nn.Module):
+class _Listening(Module):
     """A layer that remembers the second moments of its inputs."""
 
     def __init__(self, layer: LoRALinear) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self.layer = layer
         self.moments = mx.zeros((layer.lora_a.shape[0],) * 2)
         self.rows = 0
