@@ -51,7 +51,7 @@ def new_window(
         folder = place / "shop"
         folder.mkdir()
         for name, text in {".vscode/settings.json": "{}", **files}.items():
-            (folder / name).parent.mkdir(exist_ok=True)
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
             (folder / name).write_text(text, encoding="utf-8")
         variables |= {"SQUILL_CACHE_DIR": str(kernels)}
         profile = Profile(place / "p", variables, with_server=with_server)
