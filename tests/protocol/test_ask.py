@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sqlite3
 import subprocess
 import sys
@@ -175,15 +176,21 @@ def test_a_random_model_shows_nothing_and_says_why(folder, tiny, monkeypatch, ho
     assert done.stderr.count("\n") == 1
 
 
-def test_a_real_daemon_lives_on_without_its_model(folder, monkeypatch):
+def test_no_daemon_is_started_with_a_model_that_is_missing_or_damaged(folder, tiny, monkeypatch):
     real(monkeypatch)
-    done = ask("--model", folder / "nowhere", AGE)
-    assert done.returncode == 3
-    assert "There is no model folder at" in done.stderr
-    status = subprocess.run(
-        [sys.executable, "-m", "squill", "daemon", "status", "--json"], capture_output=True
-    )
-    assert json.loads(status.stdout)["state"] == "model_error"
+    damaged = folder / "damaged"
+    shutil.copytree(tiny, damaged)
+    (damaged / "model.safetensors").write_bytes(b"no weights")
+    for model, reason in (
+        (folder / "nowhere", "There is no model folder at"),
+        (damaged, "is damaged"),
+    ):
+        done = ask("--model", model, AGE)
+        assert done.returncode == 3
+        assert reason in done.stderr
+        command = [sys.executable, "-m", "squill", "daemon", "status", "--json"]
+        status = subprocess.run(command, capture_output=True)
+        assert json.loads(status.stdout)["state"] == "stopped"
 
 
 def test_a_real_daemon_says_which_blas_and_device_serve(folder, tiny, monkeypatch):
