@@ -145,6 +145,8 @@ async def kill_at_random(world: World, kills: int, seed: int = 0) -> Found:
         told = f"kill {number + 1} ({victim}, {moment})"
         wrong = await world.problems(adapter_expected=True)
         found.problems += [f"{told}: {problem}" for problem in wrong]
+        for problem in wrong:
+            print(f"\n{told}: {problem}", file=sys.stderr)
         print(f"\r{number + 1} of {kills}", end="", file=sys.stderr, flush=True)
     with _training(world) as trainer:
         await asyncio.to_thread(trainer.communicate)

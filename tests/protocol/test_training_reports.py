@@ -62,7 +62,8 @@ def shown(editor: Editor) -> list[Any]:
     """The reports of the one progress on learning."""
     title = "Squill: learning your example pairs"
     found = editor.client.progress_reports.values()
-    return [report for reports in found if reports[0].title == title for report in reports]
+    ours = (reports for reports in found if reports and reports[0].title == title)
+    return [report for reports in ours for report in reports]
 
 
 def has_ended(editor: Editor) -> bool:
