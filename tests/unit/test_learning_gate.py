@@ -203,7 +203,7 @@ async def improved(folder: Path, monkeypatch: pytest.MonkeyPatch, general: dict[
 
     async def train(*_: object, **__: object) -> run._Trained:
         checkpoint = Checkpoint(folder / "checkpoint", {})
-        return run._Trained(Trained(), "slots-1", checkpoint, 0.1, 1.0, (1.0, 0.75, 0.5))  # type: ignore[arg-type]
+        return run._Trained(Trained(), "slots-2", checkpoint, 0.1, 1.0, (1.0, 0.75, 0.5))  # type: ignore[arg-type]
 
     async def measured(_: object, adapter: str | None, examples: Any) -> Score:
         if adapter is None:
