@@ -166,7 +166,7 @@ def running(profile: Profile) -> Iterator[str]:
         *profile.arguments(),
         *("--bind-addr", "127.0.0.1:0", "--auth", "none"),
         *("--disable-telemetry", "--disable-update-check", "--disable-workspace-trust"),
-        *("--disable-getting-started-override", "--reconnection-grace-time", "1"),
+        "--disable-getting-started-override",
     ]
     process = subprocess.Popen(
         command,

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from typing import TYPE_CHECKING
 
 import pytest
 from code_server import ROOT, Profile, missing
-from workbench import opened
+from workbench import ARTEFACTS, opened
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -70,4 +71,6 @@ def pytest_runtest_makereport(
     window = getattr(item, "funcargs", {}).get("window")
     if report.failed and call.when == "call" and window is not None:
         window.screenshot(f"failed-{item.name}")
+        logs = window.profile.user_data / "logs"
+        shutil.copytree(logs, ARTEFACTS / f"failed-{item.name}", dirs_exist_ok=True)
     return report
