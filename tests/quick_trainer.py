@@ -1,7 +1,8 @@
 """``squill train`` with a recipe of few small steps, and no general questions in the gate.
 
-``SQUILL_TEST_STEPS`` is their number. Checkpoints are written, and lines told, after every step; it
-has the priority of whoever waits for it. Everything else is as it is.
+``SQUILL_TEST_STEPS`` is their number, ``SQUILL_TEST_RATE`` how far they go. Checkpoints are
+written, and lines told, after every step; it has the priority of whoever waits for it. Everything
+else is as it is.
 """
 
 from __future__ import annotations
@@ -40,7 +41,8 @@ def _shorten(steps: int) -> None:
         "most_steps": steps,
         "mixture": Mixture(own=4, composed=4, replayed=1, real=1),
     }
-    recipe.EMBEDDED = replace(recipe.EMBEDDED, **shorter)
+    rate = float(os.environ.get("SQUILL_TEST_RATE", recipe.EMBEDDED.rate))
+    recipe.EMBEDDED = replace(recipe.EMBEDDED, rate=rate, **shorter)
     recipe.OTHER = replace(recipe.OTHER, rate=_TINY_MODELS_RATE, **shorter)
     curriculum._REPLAY_POOL = _POOL
     curriculum.real_examples = lambda: replayed_examples(_POOL)

@@ -92,7 +92,10 @@ def test_a_pair_is_learned_used_and_taken_back(workspace: Path) -> None:
 
 
 @pytest.mark.timeout(300)
-def test_what_learned_nothing_is_refused_and_says_why(workspace: Path) -> None:
+def test_what_learned_nothing_is_refused_and_says_why(
+    workspace: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SQUILL_TEST_RATE", "1e-6")
     teach(workspace)
     (workspace / ".squill" / "examples" / "words.sql").write_text(
         "-- How many of the very best?\n"

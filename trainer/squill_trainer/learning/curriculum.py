@@ -83,8 +83,9 @@ class Curriculum:
             new += self._groups(self._sequences([*own, *told[: len(plain)]], rng))
             general += self._groups(self._sequences(plain, rng))
         others = [
-            *rng.sample(real_examples(), _CONTRASTED),
-            *rng.sample(replayed_examples(_REPLAY_POOL), _CONTRASTED),
+            one
+            for pool in (real_examples(), replayed_examples(_REPLAY_POOL))
+            for one in rng.sample(pool, min(_CONTRASTED, len(pool)))
         ]
         general += self._groups([s for one in others for s in self._sequences([one], rng)])
         return new, general

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from squill_trainer.learning.evaluation import Score
 
-_CANARY_NOISE = 0.025
+_CANARY_NOISE = 0.02
 """So much of the general questions may go wrong before it counts as forgetting."""
 _BETTER_LOSS = 0.95
 

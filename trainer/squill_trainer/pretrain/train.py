@@ -153,7 +153,7 @@ class Trainer:
         answers that are right where each token is predicted after the right ones.
         """
         self._model.eval()
-        figures = {}
+        figures: dict[str, float] = {}
         for path in sorted(self._prepared.glob("development-*.npz")):
             loss, columns, exact = self._judged(load_shard(path)[: self._options.judged])
             name = path.stem.removeprefix("development-")
