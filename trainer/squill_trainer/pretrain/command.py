@@ -18,7 +18,7 @@ def main(argv: Sequence[str]) -> int:
         import torch  # noqa: F401 (the optional extra; the other imports need it)
     except ModuleNotFoundError:
         print(
-            "Training needs PyTorch: install it with `pip install squill[pretrain]`.",
+            "Training needs PyTorch: install it with `pip install torch`.",
             file=sys.stderr,
         )
         return 3

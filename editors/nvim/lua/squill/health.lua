@@ -24,7 +24,7 @@ local function check_program()
   if vim.fn.executable(program) == 0 then
     vim.health.error(
       ('there is no program `%s`'):format(program),
-      'Install Squill (uv tool install squill), or name the program in vim.g.squill.command.'
+      'Install Squill (`uv tool install .` in a clone of its repository), or name the program in vim.g.squill.command.'
     )
     return false
   end

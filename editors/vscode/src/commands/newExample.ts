@@ -3,7 +3,7 @@ import * as vscode from "vscode";
 const CONTENT = `CREATE TABLE customers (id INTEGER PRIMARY KEY, name TEXT, country TEXT);
 CREATE TABLE orders (id INTEGER PRIMARY KEY, customer_id INTEGER REFERENCES customers (id), amount REAL);
 
--- names of the customers in Norway`;
+-- How many customers are there in each country?`;
 
 /** A file to try Squill in: two tables and a question, the cursor at its end. */
 export async function newExample(): Promise<void> {
