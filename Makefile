@@ -36,8 +36,11 @@ $(VENV)/peft/.ready: $(VENV)/.ready
 demo: $(VENV)/.ready
 	@$(RUN)/python examples/demo.py
 
+# The editors' tests mostly wait for their editors, so they run beside the others.
 test: $(VENV)/.ready lint types
-	@$(RUN)/pytest
+	@mkdir -p build; $(RUN)/pytest tests/e2e > build/e2e.txt 2>&1 & editors=$$!; \
+	$(RUN)/pytest --ignore=tests/e2e; others=$$?; \
+	wait $$editors; editors=$$?; cat build/e2e.txt; exit $$((others | editors))
 
 lint: $(VENV)/.ready
 	@$(RUN)/ruff check --quiet
