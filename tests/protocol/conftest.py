@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import json
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -23,6 +24,11 @@ if TYPE_CHECKING:
 TESTS = Path(__file__).parent.parent
 FAKE_DAEMON = (sys.executable, str(TESTS / "fake_daemon.py"))
 REAL_DAEMON = (sys.executable, "-m", "squill_daemon")
+
+# What a shell's background job or nohup ignores, every child would ignore as well.
+for number in (signal.SIGINT, signal.SIGHUP):
+    if signal.getsignal(number) is signal.SIG_IGN:
+        signal.signal(number, lambda *_: None)
 
 
 @pytest.fixture(scope="session")

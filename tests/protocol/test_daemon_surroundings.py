@@ -59,7 +59,6 @@ def test_a_daemon_in_a_terminal_ends_in_order_when_the_terminal_goes(own_folders
 
     def take_terminal() -> None:
         os.close(os.open(name, os.O_RDWR))  # a session's leader gets it as its own
-        signal.signal(signal.SIGHUP, signal.SIG_DFL)  # under nohup it would be ignored
 
     command = [*FAKE_DAEMON, "run"]
     with subprocess.Popen(
