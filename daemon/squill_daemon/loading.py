@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from squill.prompt.base import ChatTemplate
-
 _SHORT_WAY = ("llama",)
 _LONG_WAY = ("quantization", "quantization_config", "text_config", "model_file")
 
@@ -84,17 +82,3 @@ def _tokenizer(folder: Path, config: Mapping[str, Any]) -> Any:
     for token in ends:
         tokenizer.add_eos_token(str(token))
     return tokenizer
-
-
-def chat_template(tokenizer: Any) -> ChatTemplate | None:
-    """The tokenizer's own template, as a function of the messages."""
-    if not tokenizer.has_chat_template:
-        return None
-
-    def render(messages: list[dict[str, str]]) -> str:
-        text: str = tokenizer.apply_chat_template(
-            messages, tokenize=False, add_generation_prompt=True, enable_thinking=False
-        )
-        return text
-
-    return render

@@ -22,7 +22,7 @@ from squill.model_files import (
     content_digest,
     model_folder,
 )
-from squill.prompt import format_for_model, literals_for_model
+from squill.prompt import chat_template, format_for_model, literals_for_model
 from squill.schema import Column, Schema, Table
 from squill_daemon import compile_kernels
 from squill_daemon.backend import served_backend
@@ -31,7 +31,7 @@ from squill_daemon.compiled import kernels_are_cached
 from squill_daemon.constraint import Constrainer
 from squill_daemon.engine import EngineFigures, ModelInfo
 from squill_daemon.language_model import ReadPrompt, Written
-from squill_daemon.loading import chat_template, load
+from squill_daemon.loading import load
 from squill_daemon.mlx_adapters import AdapterSwitch, ResidentAdapters
 from squill_daemon.mlx_memory import release_memory
 from squill_daemon.prefix_cache import PrefixCache

@@ -8,6 +8,7 @@ import mlx.core as mx
 import numpy as np
 import pytest
 
+from squill_trainer.base_model import load_base
 from squill_trainer.learning.batches import groups
 from squill_trainer.learning.directions import covariances, distinctive, low_rank_layers
 from squill_trainer.learning.examples import TokenSequence
@@ -15,7 +16,6 @@ from squill_trainer.learning.lora import (
     LoraSettings,
     LoraTraining,
     OptimizerSettings,
-    load_base,
 )
 from squill_trainer.learning.shared_prefix import counted_logits
 from tiny_model import make_tiny_model
@@ -36,7 +36,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def training(folder: Path) -> LoraTraining:
     settings = LoraSettings(rank=2, scale=2.0, keys=KEYS)
-    return LoraTraining(load_base(folder)[0], settings, OptimizerSettings(STEPS, 1e-2, warmup=2))
+    return LoraTraining(
+        load_base(str(folder)).model, settings, OptimizerSettings(STEPS, 1e-2, warmup=2)
+    )
 
 
 def texts(*first: int) -> list[Group]:

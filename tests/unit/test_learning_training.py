@@ -13,6 +13,7 @@ from mlx_lm.tuner.utils import load_adapters
 from squill.ddl import parse_schema
 from squill.errors import TrainingDivergedError
 from squill.prompt.plain import PlainFormat
+from squill_trainer.base_model import load_base
 from squill_trainer.learning.batches import groups, shared_prefix
 from squill_trainer.learning.checkpoint import Checkpoint
 from squill_trainer.learning.curriculum import Curriculum, Mixture
@@ -21,7 +22,6 @@ from squill_trainer.learning.lora import (
     LoraSettings,
     LoraTraining,
     OptimizerSettings,
-    load_base,
 )
 from squill_trainer.learning.shared_prefix import counted_logits, total_loss
 from tiny_model import make_tiny_model
@@ -43,7 +43,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def training(folder: Path, **changes: Any) -> LoraTraining:
-    model, _ = load_base(folder)
+    model = load_base(str(folder)).model
     return LoraTraining(model, LoraSettings(rank=4, **changes), SETTINGS)
 
 
@@ -54,7 +54,7 @@ def batches(first: int = 0) -> list[list[Any]]:
 
 
 def test_loss_over_a_shared_prefix_is_that_of_the_separate_texts(folder: Path) -> None:
-    model, _ = load_base(folder)
+    model = load_base(str(folder)).model
     together = groups(SEQUENCES, longest=100, most_tokens=100)
     assert together[0].prefix.size == len(PREFIX)
     apart = [g for s in SEQUENCES for g in groups([s], longest=100, most_tokens=100)]
@@ -82,7 +82,7 @@ def test_the_shared_prefix_never_reaches_an_answer() -> None:
 
 
 def test_a_new_adapter_changes_no_answer(folder: Path) -> None:
-    model, _ = load_base(folder)
+    model = load_base(str(folder)).model
     batch = batches()[1]
     before = sum(total_loss(model, group).item() for group in batch)
     own = training(folder)
@@ -106,7 +106,7 @@ def test_what_is_rehearsed_is_answered_as_by_the_base_model(folder: Path) -> Non
 
 def test_rehearsing_brings_the_base_model_s_answers_back(folder: Path) -> None:
     own = LoraTraining(
-        load_base(folder)[0], LoraSettings(rank=4), OptimizerSettings(steps=40, rate=1e-2)
+        load_base(str(folder)).model, LoraSettings(rank=4), OptimizerSettings(steps=40, rate=1e-2)
     )
     (rehearsed,) = groups(SEQUENCES, longest=100, most_tokens=100, rehearsed=True)
     own.start_from({name: array + 0.05 for name, array in own.weights.items()})
@@ -116,7 +116,7 @@ def test_rehearsing_brings_the_base_model_s_answers_back(folder: Path) -> None:
 
 @pytest.mark.parametrize("kind", ["dora", "qlora"])
 def test_other_kinds_of_low_rank_layers_learn_too(folder: Path, tmp_path: Path, kind: str) -> None:
-    model, _ = load_base(folder)
+    model = load_base(str(folder)).model
     if kind == "qlora":
         nn.quantize(model, group_size=32, bits=8)
     own = LoraTraining(model, LoraSettings(rank=4, dora=kind == "dora"), SETTINGS)
@@ -172,7 +172,7 @@ def test_a_loss_that_is_no_number_ends_the_training(folder: Path) -> None:
 def test_the_saved_adapter_is_one_that_mlx_lm_loads(folder: Path, tmp_path: Path) -> None:
     own = training(folder)
     list(own.train(batches()))
-    model, _ = load_base(folder)
+    model = load_base(str(folder)).model
     loaded = load_adapters(model, str(own.save_adapter(tmp_path / "adapter")))
     loaded.eval()
     loss = sum(total_loss(loaded, group).item() for group in batches()[1])
@@ -206,7 +206,7 @@ def test_starting_anew_undoes_what_was_taken_over(folder: Path) -> None:
 
 
 def test_a_step_s_content_depends_on_its_number_alone(folder: Path) -> None:
-    _, tokenizer = load_base(folder)
+    tokenizer = load_base(str(folder)).tokenizer
     schema = parse_schema("CREATE TABLE t (id INTEGER PRIMARY KEY, name TEXT)", "sqlite").schema
     example = Example("How many hot ts?", "SELECT COUNT(*) FROM t WHERE name = 'H'", schema)
     curriculum = Curriculum(

@@ -14,13 +14,13 @@ from mlx_lm.models.llama import Model, ModelArgs
 from chatty_model import make_chatty_model
 from squill.adapters import user_registry
 from squill.errors import AdapterError, UsageError
-from squill.prompt import format_for_model
+from squill.prompt import chat_template, format_for_model
 from squill.prompt.formats import declared_format
+from squill_trainer.base_model import load_base
 from squill_trainer.commands.train import main
 from squill_trainer.commands.train_report import draw, keep_curves
 from squill_trainer.learning.lora import LoraSettings
 from squill_trainer.learning.run import Outcome
-from squill_trainer.tuning.base import chat_template, load_base
 from squill_trainer.tuning.curves import Curves, Point, read_curves
 from squill_trainer.tuning.examples import ExampleEncoder, read_splits
 from squill_trainer.tuning.finetune import add_lora, token_accuracy, token_loss
@@ -31,7 +31,7 @@ from tiny_model import make_tiny_model
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from squill_trainer.tuning.base import Base
+    from squill_trainer.base_model import Base
 
 TINY_LLAMA = {
     "hidden_size": 2048,

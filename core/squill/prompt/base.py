@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
     from squill.prompt.terminals import Terminals
@@ -12,6 +12,20 @@ if TYPE_CHECKING:
 
 ChatTemplate = Callable[[list[dict[str, str]]], str]
 """Renders messages (``role``, ``content``) as one prompt, generation prompt included."""
+
+
+def chat_template(tokenizer: Any) -> ChatTemplate | None:
+    """That of a tokenizer as mlx-lm loads it; None where it has none."""
+    if not tokenizer.has_chat_template:
+        return None
+
+    def render(messages: list[dict[str, str]]) -> str:
+        text: str = tokenizer.apply_chat_template(
+            messages, tokenize=False, add_generation_prompt=True, enable_thinking=False
+        )
+        return text
+
+    return render
 
 
 @dataclass(frozen=True, slots=True)

@@ -140,14 +140,14 @@ def _check(options: argparse.Namespace) -> None:
 
 def _tuned(options: argparse.Namespace, model: str, folder: Path) -> tuple[AdapterCard, Curves]:
     """The adapter in ``folder``, with its card and curves."""
-    from squill_trainer.tuning.base import load_base
+    from squill_trainer.base_model import load_base
     from squill_trainer.tuning.examples import ExampleEncoder, read_splits
     from squill_trainer.tuning.finetune import Tuning, TuningSettings, add_lora, write_config
     from squill_trainer.tuning.output import seal
 
     splits = read_splits(options.data)
     print("Loading pretrained model")
-    base = load_base(model, exact=False)
+    base = load_base(model)
     encoder = ExampleEncoder(base, whole=options.train_on_prompt)
     encoded = {name: encoder.encode(examples) for name, examples in splits.items() if examples}
     lora = _lora(options)

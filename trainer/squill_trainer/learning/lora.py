@@ -16,11 +16,9 @@ import mlx.optimizers as optimizers
 from mlx.nn.utils import value_and_grad
 from mlx.utils import tree_flatten, tree_unflatten
 from mlx_lm.tuner.utils import linear_to_lora_layers
-from mlx_lm.utils import dequantize_model, load_model, load_tokenizer
 
 from squill.adapters import CONFIG, WEIGHTS
 from squill.errors import TrainingDivergedError
-from squill.model_files import check_files, unsupported
 from squill_trainer.learning.directions import covariances, distinctive, look_along
 from squill_trainer.learning.shared_prefix import counted_logits, total_loss
 
@@ -88,27 +86,6 @@ class Step:
     number: int
     loss: float
     tokens: int
-
-
-def load_base(folder: Path) -> tuple[Any, Any]:
-    """Model and tokenizer as the daemon serves them: float32 on a CPU.
-
-    Raises:
-        ModelError: with one sentence that a user can act on.
-    """
-    on_cpu = mx.default_device() == mx.cpu
-    check_files(folder, as_float32=on_cpu)
-    try:
-        model, config = load_model(folder, lazy=True)
-        if on_cpu:
-            dequantize_model(model).set_dtype(mx.float32)
-        mx.eval(model.parameters())
-        tokenizer: Any = load_tokenizer(  # type: ignore[no-untyped-call]
-            folder, {"trust_remote_code": False}, eos_token_ids=config.get("eos_token_id")
-        )
-    except Exception as error:
-        raise unsupported(folder, error) from error
-    return model, tokenizer
 
 
 class LoraTraining:

@@ -17,8 +17,8 @@ from squill.errors import ModelError, SchemaError
 from squill.model_files import EMBEDDED_NAME, canonical_model, content_digest, model_folder
 from squill.pairs.store import PairStore
 from squill.paths import state_directory
-from squill.prompt import format_for_model
 from squill.training.history import subject_of, workspace_name
+from squill_trainer.base_model import load_base
 from squill_trainer.learning.batches import groups
 from squill_trainer.learning.checkpoint import Checkpoint
 from squill_trainer.learning.curriculum import Curriculum
@@ -26,7 +26,7 @@ from squill_trainer.learning.evaluation import measure
 from squill_trainer.learning.examples import Encoder, Example
 from squill_trainer.learning.gate import Measured, Verdict, judge
 from squill_trainer.learning.general import watched_examples
-from squill_trainer.learning.lora import LoraTraining, load_base
+from squill_trainer.learning.lora import LoraTraining
 from squill_trainer.learning.need import card_in_use, needless
 from squill_trainer.learning.recipe import recipe_for
 from squill_trainer.learning.split import split
@@ -163,15 +163,14 @@ class Retraining:
     async def _train(
         self, pairs: Pairs, learned: Sequence[Pair], asked: Sequence[Example], *, warm: bool
     ) -> _Trained:
-        folder = model_folder(self._settings.model)
-        model, tokenizer = load_base(folder)
-        encoder = Encoder(tokenizer, format_for_model(folder, chat_template(tokenizer)))
+        base = load_base(self._settings.model)
+        encoder = Encoder(base.tokenizer, base.prompt_format)
         recipe = recipe_for(encoder.prompt_format.id).at_most(self._settings.learning.most_steps)
         examples = _expressible([_example(pair, pairs) for pair in learned], encoder)
         if not examples:
             raise ModelError("None of the pairs can be written in the form that the model reads.")
         training = LoraTraining(
-            model, recipe.lora, recipe.optimizer(len(examples), warm=warm), seed=recipe.seed
+            base.model, recipe.lora, recipe.optimizer(len(examples), warm=warm), seed=recipe.seed
         )
         judged = groups(
             [encoder.encode(e) for e in _expressible(asked, encoder)],
@@ -268,17 +267,3 @@ def _expressible(examples: Sequence[Example], encoder: Encoder) -> list[Example]
 
 def _outcome(verdict: Verdict, digest: str, pairs: int, before: Score, after: Score) -> Outcome:
     return Outcome(verdict.promoted, verdict.reason, digest, pairs, str(before), str(after))
-
-
-def chat_template(tokenizer: Any) -> Any:
-    """The tokenizer's own, as prompt formats take it; None where it has none."""
-    if not tokenizer.has_chat_template:
-        return None
-
-    def render(messages: list[dict[str, str]]) -> str:
-        text: str = tokenizer.apply_chat_template(
-            messages, tokenize=False, add_generation_prompt=True, enable_thinking=False
-        )
-        return text
-
-    return render

@@ -15,7 +15,7 @@ from squill.model_files import content_digest, model_folder
 
 if TYPE_CHECKING:
     from squill.adapters import AdapterCard
-    from squill_trainer.tuning.base import Base
+    from squill_trainer.base_model import Base
 
 
 def find_adapter(named: str, model: str) -> tuple[AdapterCard, Path]:

@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING, Any
 from mlx_lm.tuner.datasets import TextDataset
 
 from squill.errors import UsageError
+from squill.prompt import chat_template
 from squill.prompt.chat import ChatFormat
 from squill.prompt.plain import PlainFormat
-from squill_trainer.tuning.base import chat_template
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-    from squill_trainer.tuning.base import Base
+    from squill_trainer.base_model import Base
 
     Example = dict[str, Any]
 

@@ -17,15 +17,15 @@ from mlx.utils import tree_unflatten
 from mlx_lm.utils import quantize_model, save_config, save_model
 
 from squill.errors import AdapterError
+from squill.prompt import chat_template
 from squill.prompt.chat import ChatFormat
 from squill.prompt.formats import MANIFEST, format_by_id
-from squill_trainer.tuning.base import chat_template
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from squill_trainer.tuning.base import Base
+    from squill_trainer.base_model import Base
 
     Save = Callable[[Path], None]
 

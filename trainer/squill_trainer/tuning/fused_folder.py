@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 from mlx_lm.utils import load_tokenizer
 
 from squill.errors import AdapterError
+from squill_trainer.base_model import load_base
 from squill_trainer.tuning.adapter_source import put_on
 from squill_trainer.tuning.agreement import Agreement, agreement, greedy, sample_prompts
-from squill_trainer.tuning.base import load_base
 from squill_trainer.tuning.fuse import (
     asked_by_daemon,
     asked_by_mlx_lm,

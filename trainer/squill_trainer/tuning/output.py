@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from squill_trainer.tuning.base import Base
+    from squill_trainer.base_model import Base
     from squill_trainer.tuning.curves import Curves
 
 

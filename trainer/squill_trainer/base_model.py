@@ -1,4 +1,4 @@
-"""The model that is tuned or fused, and the form of its prompts."""
+"""The model that is trained or fused, and the form of its prompts."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ import mlx.core as mx
 from mlx_lm.utils import dequantize_model, load_model, load_tokenizer
 
 from squill.model_files import check_files, end_tokens, model_folder, unsupported
-from squill.prompt import format_for_model
+from squill.prompt import chat_template, format_for_model
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from squill.prompt.base import ChatTemplate, PromptFormat
+    from squill.prompt import PromptFormat
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +37,7 @@ class Base:
         return set(self.tokenizer.eos_token_ids) | end_tokens(self.folder)
 
 
-def load_base(model: str, *, exact: bool) -> Base:
+def load_base(model: str, *, exact: bool = False) -> Base:
     """``model``: a folder, a hub id, or "" for the embedded one.
 
     ``exact``: dequantised, in float32, which is how the daemon computes on a CPU; otherwise so on
@@ -60,17 +60,3 @@ def load_base(model: str, *, exact: bool) -> Base:
     except Exception as error:
         raise unsupported(folder, error) from error
     return Base(folder, loaded, tokenizer, config)
-
-
-def chat_template(tokenizer: Any) -> ChatTemplate | None:
-    """The tokenizer's own template, rendered as the daemon renders it."""
-    if not tokenizer.has_chat_template:
-        return None
-
-    def render(messages: list[dict[str, str]]) -> str:
-        text: str = tokenizer.apply_chat_template(
-            messages, tokenize=False, add_generation_prompt=True, enable_thinking=False
-        )
-        return text
-
-    return render
