@@ -15,8 +15,8 @@ from fnmatch import fnmatch
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from squill.adapters.files import locked
 from squill.errors import ModelError, ModelNotFoundError, ModelTooLargeError
+from squill.files import locked
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,6 +26,7 @@ NEEDED = ("*.json", WEIGHTS, "tokenizer.model", "*.txt", "*.jinja")
 """No Python files: a model brings no code. No other weights: pickled ones can run any."""
 BESIDE = ("README.md", "LICENSE*")
 
+_UNFINISHED = ".incomplete"
 _HASHED_BYTES = 1 << 22
 
 
@@ -129,7 +130,10 @@ def _cache_folder(hub: Any, model: str) -> Path:
 
 
 def _require_room(found: Listing, blobs: Path) -> None:
-    there = sum(path.stat().st_size for path in blobs.iterdir())
+    parts = (
+        blobs / f"{f.sha256}{end}" for f in found.weights.values() for end in ("", _UNFINISHED)
+    )
+    there = sum(path.stat().st_size for path in parts if path.exists())
     needed, free = found.size - there, shutil.disk_usage(blobs).free
     if needed > free:
         raise ModelTooLargeError(
@@ -139,7 +143,7 @@ def _require_room(found: Listing, blobs: Path) -> None:
 
 
 def _fetch_weights(hub: Any, found: Listing, name: str, sha256: str, blobs: Path) -> None:
-    blob, part = blobs / sha256, blobs / f"{sha256}.incomplete"
+    blob, part = blobs / sha256, blobs / f"{sha256}{_UNFINISHED}"
     if blob.exists():
         return
     size = found.files[name].size

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 
 from squill.adapters.card import optional_digest
 from squill.adapters.content import to_json
-from squill.adapters.files import explained, locked, replace_file
 from squill.errors import AdapterError
+from squill.files import explained, locked, replace_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -76,7 +76,7 @@ class Pointers:
         path = self._path(workspace)
         with contextlib.suppress(_DamagedError):
             return _read(path)
-        with explained(f"Moving the damaged file {path} aside"), self.lock():
+        with explained(f"Moving the damaged file {path} aside", AdapterError), self.lock():
             return self.read_locked(workspace)
 
     def read_locked(self, workspace: str) -> Pointer | None:

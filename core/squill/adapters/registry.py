@@ -19,7 +19,9 @@ from squill.adapters.content import (
     missing,
     to_json,
 )
-from squill.adapters.files import (
+from squill.adapters.pointers import Pointer, Pointers, normal_workspace
+from squill.errors import AdapterError
+from squill.files import (
     copy_synced,
     explained,
     locked,
@@ -27,8 +29,6 @@ from squill.adapters.files import (
     sync_directory,
     write_synced,
 )
-from squill.adapters.pointers import Pointer, Pointers, normal_workspace
-from squill.errors import AdapterError
 from squill.paths import data_directory
 
 if TYPE_CHECKING:
@@ -86,7 +86,7 @@ class AdapterRegistry:
             "figures": dict(figures or {}),
             "note": note,
         }
-        with explained(f"Publishing the adapter in {source}"), self._changing():
+        with explained(f"Publishing the adapter in {source}", AdapterError), self._changing():
             digest = self._stage(source)
             card = AdapterCard.from_wire(fields | {"digest": digest})
             if present := self._whole(digest):
@@ -100,7 +100,7 @@ class AdapterRegistry:
         Raises:
             AdapterError: there is no such adapter, or its card is damaged.
         """
-        with explained("Writing the adapter's card"), self._changing():
+        with explained("Writing the adapter's card", AdapterError), self._changing():
             card = replace(self.card(digest), figures=dict(figures), note=note)
             replace_file(self.root / card.digest / CARD, to_json(card.to_wire()))
             return card
@@ -112,7 +112,7 @@ class AdapterRegistry:
             AdapterError: there is no such adapter.
         """
         assert name not in (CARD, CONFIG, WEIGHTS), "its content never changes"
-        with explained("Writing beside the adapter"), self._changing():
+        with explained("Writing beside the adapter", AdapterError), self._changing():
             replace_file(self.folder(digest) / name, data)
 
     def cards(self) -> tuple[AdapterCard, ...]:
@@ -164,7 +164,7 @@ class AdapterRegistry:
             AdapterError: there is no such adapter.
         """
         workspace = normal_workspace(workspace)
-        with explained("Activating the adapter"), self._pointers.lock():
+        with explained("Activating the adapter", AdapterError), self._pointers.lock():
             wanted = None if digest is None else self.card(digest).digest
             current = self._pointers.recovered(workspace)
             if current is None:
@@ -182,7 +182,7 @@ class AdapterRegistry:
             AdapterError: there is nothing to go back to.
         """
         workspace = normal_workspace(workspace)
-        with explained("Rolling the adapter back"), self._pointers.lock():
+        with explained("Rolling the adapter back", AdapterError), self._pointers.lock():
             before = pointer = self._pointers.read_locked(workspace)
             while before and pointer and pointer.history:
                 pointer = pointer.rolled_back()
@@ -199,7 +199,11 @@ class AdapterRegistry:
 
         Gives the removed digests. Damaged adapters that nobody uses go too.
         """
-        with explained("Removing old adapters"), self._changing(), self._pointers.lock():
+        with (
+            explained("Removing old adapters", AdapterError),
+            self._changing(),
+            self._pointers.lock(),
+        ):
             wanted = {card.digest for card in self.cards()[: max(keep, 0)]}
             for pointer in self._pointers.all():
                 wanted |= {d for d in (pointer.active, *pointer.history) if d}
@@ -255,7 +259,7 @@ class AdapterRegistry:
         shutil.rmtree(self._removed)
 
     def _digests(self) -> list[str]:
-        with explained(f"Reading {self.root}"):
+        with explained(f"Reading {self.root}", AdapterError):
             try:
                 names = [path.name for path in self.root.iterdir()]
             except FileNotFoundError:

@@ -10,8 +10,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from squill.adapters.files import locked, replace_file
 from squill.errors import SquillError
+from squill.files import locked, replace_file
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator

@@ -8,7 +8,7 @@ import os
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
-from squill.adapters.files import explained, locked, replace_file
+from squill.files import explained, locked, replace_file
 from squill.paths import state_directory
 
 if TYPE_CHECKING:

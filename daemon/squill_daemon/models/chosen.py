@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import tomlkit
 from tomlkit.exceptions import TOMLKitError
 
-from squill.adapters.files import replace_file
 from squill.errors import SettingsError
+from squill.files import replace_file
 from squill.paths import config_directory
 
 if TYPE_CHECKING:

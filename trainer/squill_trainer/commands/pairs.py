@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from squill.adapters.files import replace_file
 from squill.errors import SquillError, UsageError
+from squill.files import replace_file
 from squill.settings import load_settings
 
 if TYPE_CHECKING:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import fcntl
-import os
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from squill.adapters import user_registry
+from squill.files import locked, locked_if_free
 from squill.paths import runtime_paths
 from squill.private import make_private_directory
 from squill.training import Training, TrainingHistory, TrainingReport
@@ -98,18 +97,14 @@ async def _run(
 @contextmanager
 def _alone(say: Callable[[str], None]) -> Iterator[None]:
     """Two trainings at once would only slow each other down. A dead one holds nothing."""
-    folder = make_private_directory(runtime_paths().directory)
-    flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
-    descriptor = os.open(folder / "training.lock", flags, 0o600)
-    try:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            say("waiting for another training to end")
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
+    lock = make_private_directory(runtime_paths().directory) / "training.lock"
+    with locked_if_free(lock) as is_free:
+        if is_free:
+            yield
+            return
+    say("waiting for another training to end")
+    with locked(lock):
         yield
-    finally:
-        os.close(descriptor)
 
 
 def _adapter(outcome: Outcome) -> str:

@@ -9,21 +9,19 @@
 
 from __future__ import annotations
 
-import contextlib
-import fcntl
 import json
 import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from squill.adapters.files import replace_file
+from squill.files import locked_if_free, replace_file
 from squill.paths import runtime_paths
 from squill.private import make_private_directory
 from squill.training.history import workspace_name
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from contextlib import AbstractContextManager
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,23 +58,9 @@ class WatchRequests:
                 path.unlink(missing_ok=True)
         return found
 
-    @contextlib.contextmanager
-    def sole(self) -> Iterator[bool]:
+    def sole(self) -> AbstractContextManager[bool]:
         """Whether this process is the one that watches, for as long as the context is open."""
-        flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
-        descriptor = os.open(self._folder / "lock", flags, 0o600)
-        try:
-            yield _lock(descriptor)
-        finally:
-            os.close(descriptor)
-
-
-def _lock(descriptor: int) -> bool:
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
+        return locked_if_free(self._folder / "lock")
 
 
 def _read(path: Path) -> WatchRequest | None:

@@ -8,7 +8,7 @@ import shutil
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from squill.errors import AdapterError
+from squill.errors import SquillError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -16,13 +16,16 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def explained(what: str) -> Iterator[None]:
-    """Turn the file system's errors into the user's sentence. ``what`` names the action."""
+def explained(what: str, kind: type[SquillError] = SquillError) -> Iterator[None]:
+    """Turn the file system's errors into a ``kind`` with the user's sentence.
+
+    ``what`` names the action.
+    """
     try:
         yield
     except OSError as error:
         reason = error.strerror or type(error).__name__
-        raise AdapterError(
+        raise kind(
             f"{what} failed ({reason}). "
             "See that the disk has room and the folder is yours to write, then try again."
         ) from error
@@ -31,11 +34,28 @@ def explained(what: str) -> Iterator[None]:
 @contextmanager
 def locked(path: Path) -> Iterator[None]:
     """Hold ``path`` against every other thread and process; a dead holder holds nothing."""
-    flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
-    descriptor = os.open(path, flags, 0o600)
-    try:
+    with _opened(path) as descriptor:
         fcntl.flock(descriptor, fcntl.LOCK_EX)
         yield
+
+
+@contextmanager
+def locked_if_free(path: Path) -> Iterator[bool]:
+    """As `locked`, but without waiting; False where another holds ``path``."""
+    with _opened(path) as descriptor:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            is_held = True
+        except BlockingIOError:
+            is_held = False
+        yield is_held
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[int]:
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    try:
+        yield descriptor
     finally:
         os.close(descriptor)
 
