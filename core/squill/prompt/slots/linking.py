@@ -49,25 +49,24 @@ def word_links(numbering: Numbering) -> list[str]:
     Those of `name_links`; other words get ``PARTIAL`` and the columns that they speak of.
     """
     links, named = name_links(numbering)
+    columns = [name_keys(column.name) for _, column in numbering.columns]
     for index, word in enumerate(numbering.words):
         if index not in named:
-            links[index] = _associated(word.text, numbering)
+            links[index] = _associated(word.text, columns, numbering.first_column)
     return links
 
 
-def _associated(word: str, numbering: Numbering) -> str:
+def _associated(word: str, columns: Sequence[tuple[str, ...]], first_column: int) -> str:
+    """``columns``: the keys of each one's words, the first having the token ``first_column``."""
     meant = associations().get(word_key(word))
     if not meant:
         return ""
-    scores = [
-        max((meant.get(key, 0) for key in name_keys(column.name)), default=0)
-        for _, column in numbering.columns
-    ]
+    scores = [max((meant.get(key, 0) for key in keys), default=0) for keys in columns]
     best = max(scores, default=0)
     chosen = [i for i, score in enumerate(scores) if best and score >= 0.6 * best]
     if not 0 < len(chosen) <= _MOST_ASSOCIATED:
         return ""
-    return PARTIAL + "".join(column_token(numbering.first_column + i) for i in chosen)
+    return PARTIAL + "".join(column_token(first_column + i) for i in chosen)
 
 
 def word_key(word: str) -> str:
