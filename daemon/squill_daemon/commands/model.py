@@ -82,12 +82,12 @@ def _info(options: argparse.Namespace) -> dict[str, Any]:
 
 def _details(model: str) -> Details:
     from squill.hub import cached_folder
-    from squill_daemon.models.changing import named
+    from squill_daemon.models.changing import is_hub_id, named
     from squill_daemon.models.details import local_details, remote_details
     from squill_daemon.models.sizes import computes_on_cpu
 
     name, on_cpu = named(model), computes_on_cpu()
-    if name and not Path(name).is_absolute():
+    if is_hub_id(name):
         folder = cached_folder(name)
         if folder is None:
             return remote_details(name, on_cpu=on_cpu)
@@ -98,12 +98,12 @@ def _details(model: str) -> Details:
 def _pull(options: argparse.Namespace) -> dict[str, Any]:
     from squill.hub import fetch
     from squill.memory import total_bytes
-    from squill_daemon.models.changing import named
+    from squill_daemon.models.changing import is_hub_id, named
     from squill_daemon.models.details import remote_details
     from squill_daemon.models.sizes import computes_on_cpu
 
     name = named(options.model)
-    if not name or Path(name).is_absolute():
+    if not is_hub_id(name):
         raise UsageError(f"{options.model} is on this machine. A hub id has the form OWNER/NAME.")
     remote = remote_details(name, on_cpu=computes_on_cpu())
     if remote.memory_bytes > total_bytes():
@@ -119,10 +119,10 @@ def _pull(options: argparse.Namespace) -> dict[str, Any]:
 def _use(options: argparse.Namespace) -> dict[str, Any]:
     from squill.hub import cached_folder
     from squill_daemon.commands import daemon
-    from squill_daemon.models.changing import named, use
+    from squill_daemon.models.changing import is_hub_id, named, use
 
     name = named(options.model)
-    if name and not Path(name).is_absolute() and cached_folder(name) is None:
+    if is_hub_id(name) and cached_folder(name) is None:
         _pull(options)
 
     def restart(model: str) -> bool:
@@ -134,12 +134,12 @@ def _use(options: argparse.Namespace) -> dict[str, Any]:
 
 def _remove(options: argparse.Namespace) -> dict[str, Any]:
     from squill.hub import remove
-    from squill_daemon.models.changing import named, served_model
+    from squill_daemon.models.changing import is_hub_id, named, served_model
 
     name, folder = named(options.model), Path.cwd()
     if not name:
         raise UsageError("The embedded model is a part of Squill; it stays.")
-    if Path(name).is_absolute():
+    if not is_hub_id(name):
         raise UsageError(f"{name} is a folder of your own. Delete it yourself.")
     if name in (served_model(), canonical_model(load_settings(folder, _say).model, folder)):
         raise ModelNotFoundError(

@@ -21,7 +21,6 @@ from squill.settings import load_settings
 from squill_daemon.commands.status import ANSWER_SECONDS, daemon_status
 from squill_daemon.instance import holder
 from squill_daemon.models.chosen import choose, settings_file
-from squill_daemon.models.details import is_embedded
 from squill_daemon.models.sizes import computes_on_cpu
 
 if TYPE_CHECKING:
@@ -33,7 +32,12 @@ if TYPE_CHECKING:
 
 def named(model: str) -> str:
     """The model in the spelling of settings and daemon: "" for the embedded one."""
-    return "" if is_embedded(model) else canonical_model(model, Path.cwd())
+    return "" if model in ("", EMBEDDED_NAME) else canonical_model(model, Path.cwd())
+
+
+def is_hub_id(name: str) -> bool:
+    """Of a name that `named` gave, which is a folder's path otherwise, or empty."""
+    return bool(name) and not Path(name).is_absolute()
 
 
 def served_model() -> str | None:

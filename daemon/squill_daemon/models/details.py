@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 from squill.hub import listing, read_remote
 from squill.model_files import (
-    EMBEDDED_NAME,
     content_digest,
     memory_needed,
     read_config,
@@ -163,7 +162,3 @@ def _licence(folder: Path) -> str:
     front = card.split("---", 2)[1] if card.startswith("---") and card.count("---") > 1 else ""
     named = _LICENCE_NAME.search(front) or _LICENCE.search(front)
     return named[1] if named else ""
-
-
-def is_embedded(model: str) -> bool:
-    return model in ("", EMBEDDED_NAME)

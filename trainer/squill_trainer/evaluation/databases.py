@@ -9,7 +9,6 @@ from squill_trainer.evaluation.execution import Database
 
 if TYPE_CHECKING:
     from pathlib import Path
-    from types import TracebackType
 
 _SUFFIXES = (".sqlite", ".db")
 
@@ -59,10 +58,5 @@ class Databases:
     def __enter__(self) -> Databases:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()

@@ -17,7 +17,6 @@ from sqlglot.errors import SqlglotError
 
 if TYPE_CHECKING:
     from pathlib import Path
-    from types import TracebackType
 
 Row = tuple[Any, ...]
 
@@ -68,12 +67,7 @@ class Database:
     def __enter__(self) -> Database:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
 
