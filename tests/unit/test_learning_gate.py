@@ -12,7 +12,7 @@ from squill.adapters import AdapterRegistry, adapter_digest
 from squill.ddl import parse_schema
 from squill.errors import AdapterError, NoValidAnswerError
 from squill.settings import Settings
-from squill_trainer.learning import pacing, run
+from squill_trainer.learning import pacing, run, trial
 from squill_trainer.learning.checkpoint import Checkpoint
 from squill_trainer.learning.evaluation import Score, measure
 from squill_trainer.learning.examples import Example
@@ -218,7 +218,7 @@ async def improved(folder: Path, monkeypatch: pytest.MonkeyPatch, general: dict[
 
     monkeypatch.setattr(retraining, "_train", train)
     monkeypatch.setattr(retraining, "_activate", activate)
-    monkeypatch.setattr(run, "measure", measured)
+    monkeypatch.setattr(trial, "measure", measured)
     outcome = await retraining._improve(SimpleNamespace(usable=[]), None)  # type: ignore[arg-type]
     return outcome, activated
 

@@ -22,24 +22,24 @@ from squill_trainer.base_model import load_base
 from squill_trainer.learning.batches import groups
 from squill_trainer.learning.checkpoint import Checkpoint
 from squill_trainer.learning.curriculum import Curriculum
-from squill_trainer.learning.evaluation import measure
 from squill_trainer.learning.examples import Encoder, Example
-from squill_trainer.learning.gate import Measured, Verdict, judge
 from squill_trainer.learning.general import watched_examples
 from squill_trainer.learning.lora import LoraTraining
 from squill_trainer.learning.need import card_in_use, needless
 from squill_trainer.learning.recipe import recipe_for
 from squill_trainer.learning.split import split
+from squill_trainer.learning.trial import Trial
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from squill.pairs import Pair, Pairs
     from squill.settings import Settings
-    from squill_trainer.learning.evaluation import Asks, Score
+    from squill_trainer.learning.evaluation import Asks
     from squill_trainer.learning.lora import Step
     from squill_trainer.learning.pacing import Pacer
     from squill_trainer.learning.recipe import Recipe
+    from squill_trainer.learning.trial import Judged
 
 _CANARY = 80
 _CHECKPOINT_SECONDS = 15.0
@@ -122,39 +122,40 @@ class Retraining:
     async def _improve(self, pairs: Pairs, daemon: Asks) -> Outcome:
         learned, held_out = split(pairs.usable)
         asked = [_example(pair, pairs) for pair in held_out or learned]
-        watched = watched_examples(_CANARY)
         current = self._current.digest if self._current else None
         self._report.say(f"measuring what is in use ({current[:12] if current else 'no adapter'})")
-        before = await measure(daemon, current, asked)
-        general_before = await measure(daemon, current, watched)
-        general_base = await measure(daemon, None, watched) if current else general_before
-        added_only = self._current is not None and set(self._current.pairs) <= {
-            pair.digest for pair in pairs.usable
-        }
-        attempts = (True, False) if added_only else (False,)
-        for warm in attempts:
+        trial = await Trial.begin(daemon, current, asked, watched_examples(_CANARY))
+        for warm in (True, False) if self._only_added(pairs) else (False,):
             trained = await self._train(pairs, learned, asked, warm=warm)
-            for strength in trained.strengths:
-                digest = self._publish(trained, pairs, strength, warm=warm)
-                self._report.say("measuring the candidate")
-                after = await measure(daemon, digest, asked)
-                general = await measure(daemon, digest, watched)
-                verdict = judge(
-                    Measured(after, general, trained.loss),
-                    Measured(before, general_before, trained.loss_before),
-                    general_base,
-                )
-                self._registry.annotate(digest, verdict.figures, verdict.reason)
-                if not verdict.forgets:
-                    break
-                self._report.say(verdict.reason)
-            if verdict.promoted:
+            digest, judged = await self._judged(pairs, trained, trial, warm=warm)
+            if judged.verdict.promoted:
                 await self._activate(daemon, digest)
             trained.checkpoint.clear()
-            if verdict.promoted or warm is attempts[-1]:
-                return _outcome(verdict, digest, len(pairs.usable), before, after)
-            self._report.say(f"{verdict.reason} Training once more, from the beginning.")
-        raise AssertionError("the last attempt returns")
+            if judged.verdict.promoted or not warm:
+                break
+            self._report.say(f"{judged.verdict.reason} Training once more, from the beginning.")
+        before, after = str(trial.before), str(judged.after)
+        verdict = judged.verdict
+        return Outcome(verdict.promoted, verdict.reason, digest, len(pairs.usable), before, after)
+
+    def _only_added(self, pairs: Pairs) -> bool:
+        """Whether the adapter in use knows nothing but pairs that are still there."""
+        digests = {pair.digest for pair in pairs.usable}
+        return self._current is not None and set(self._current.pairs) <= digests
+
+    async def _judged(
+        self, pairs: Pairs, trained: _Trained, trial: Trial, *, warm: bool
+    ) -> tuple[str, Judged]:
+        """The candidate at the first strength at which it does not forget, else at the last."""
+        for strength in trained.strengths:
+            digest = self._publish(trained, pairs, strength, warm=warm)
+            self._report.say("measuring the candidate")
+            judged = await trial.judge(digest, trained.loss, trained.loss_before)
+            self._registry.annotate(digest, judged.verdict.figures, judged.verdict.reason)
+            if not judged.verdict.forgets:
+                break
+            self._report.say(judged.verdict.reason)
+        return digest, judged
 
     async def _activate(self, daemon: Asks, digest: str) -> None:
         params = {"digest": digest, "workspace": str(self._workspace)}
@@ -263,7 +264,3 @@ def _expressible(examples: Sequence[Example], encoder: Encoder) -> list[Example]
             continue
         found.append(example)
     return found
-
-
-def _outcome(verdict: Verdict, digest: str, pairs: int, before: Score, after: Score) -> Outcome:
-    return Outcome(verdict.promoted, verdict.reason, digest, pairs, str(before), str(after))

@@ -1,0 +1,57 @@
+"""Asks a candidate what the adapter in use was asked, and has the gate judge both."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from squill_trainer.learning.evaluation import measure
+from squill_trainer.learning.gate import Measured, judge
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from squill_trainer.learning.evaluation import Asks, Score
+    from squill_trainer.learning.examples import Example
+    from squill_trainer.learning.gate import Verdict
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """``after`` is the candidate's score on the pairs."""
+
+    verdict: Verdict
+    after: Score
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """The questions, of the pairs and general ones, and what the adapter in use made of them."""
+
+    daemon: Asks
+    asked: Sequence[Example]
+    watched: Sequence[Example]
+    before: Score
+    general_before: Score
+    general_base: Score
+
+    @staticmethod
+    async def begin(
+        daemon: Asks, current: str | None, asked: Sequence[Example], watched: Sequence[Example]
+    ) -> Trial:
+        """``current`` is the digest in use, None for the base model."""
+        before = await measure(daemon, current, asked)
+        general_before = await measure(daemon, current, watched)
+        general_base = await measure(daemon, None, watched) if current else general_before
+        return Trial(daemon, asked, watched, before, general_before, general_base)
+
+    async def judge(self, digest: str, loss: float, loss_before: float) -> Judged:
+        """The losses are of the pairs' SQL, in nats a token."""
+        after = await measure(self.daemon, digest, self.asked)
+        general = await measure(self.daemon, digest, self.watched)
+        verdict = judge(
+            Measured(after, general, loss),
+            Measured(self.before, self.general_before, loss_before),
+            self.general_base,
+        )
+        return Judged(verdict, after)
