@@ -81,6 +81,10 @@ class Workbench:
         lines += self.page.locator(_OFFERED_LINES).all_inner_texts()
         return "\n".join(lines).replace("\xa0", " ")
 
+    def wait_for_ghost_text_without(self, word: str) -> None:
+        """``word`` was a part of it, and has been accepted."""
+        expect(self.page.locator(_OFFERED).first).not_to_contain_text(word)
+
     def wait_for_no_ghost_text(self) -> None:
         expect(self.page.locator(_OFFERED)).to_have_count(0)
 
