@@ -84,9 +84,7 @@ class _Attention(nn.Module):
 
         queries = _rotate(heads(self.q_proj(x)), rotation)
         keys = _rotate(heads(self.k_proj(x)), rotation)
-        mixed = functional.scaled_dot_product_attention(
-            queries, keys, heads(self.v_proj(x)), is_causal=True
-        )
+        mixed = _attention(queries, keys, heads(self.v_proj(x)))
         out: Tensor = self.o_proj(mixed.transpose(1, 2).reshape(batch, length, size))
         return out
 
@@ -157,6 +155,16 @@ class Llama(nn.Module):
 
     def logits(self, hidden: Tensor) -> Tensor:
         return functional.linear(hidden, self.embed_tokens.weight)
+
+
+def _attention(queries: Tensor, keys: Tensor, values: Tensor) -> Tensor:
+    """Causal attention. On a CPU PyTorch's own takes three times as long for short prompts."""
+    if queries.device.type != "cpu":
+        return functional.scaled_dot_product_attention(queries, keys, values, is_causal=True)
+    length, size = queries.shape[-2:]
+    later = torch.full((length, length), float("-inf")).triu(1)
+    scores = (queries @ keys.transpose(-1, -2)).float() * size**-0.5 + later
+    return scores.softmax(-1).to(values.dtype) @ values
 
 
 def _rotation(
