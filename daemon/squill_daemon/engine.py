@@ -215,7 +215,7 @@ class Engine(Protocol):
         """
 
     def shed(self) -> str:
-        """Give back the memory that costs least to win again, while no job runs.
+        """Give back the memory that costs least to win again; jobs that run go on with theirs.
 
         Returns what it was, in words; empty where only the model itself is left.
         """

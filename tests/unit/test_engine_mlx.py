@@ -9,15 +9,17 @@ import pytest
 
 import driving
 from driving import read
+from squill.adapters import user_registry
 from squill.blas import load_blas
 from squill.errors import ModelUnsupportedError, SchemaError
 from squill.schema import Column, Schema, Table
 from squill_daemon.language_model import Sampling
 
 if TYPE_CHECKING:
+    from collections.abc import Generator
     from pathlib import Path
 
-    from squill_daemon.language_model import ReadPrompt
+    from squill_daemon.language_model import ReadPrompt, Written
     from squill_daemon.mlx_model import MlxModel
 
 SCHEMA = Schema((Table("students", (Column("name"), Column("age"))),))
@@ -254,3 +256,31 @@ def test_the_compiling_process_ends_with_the_model(folder, blas, tmp_path, monke
     model.unload()
     assert model._compiling is not None
     assert model._compiling.poll() is not None
+
+
+def test_short_memory_takes_prompts_then_adapters_and_no_answer(
+    folder, blas, tmp_path, monkeypatch
+):
+    from tiny_adapter import make_tiny_adapter
+
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
+    model = opened(folder, blas)
+    source = make_tiny_adapter(folder, tmp_path / "made")
+    card = user_registry().publish(
+        source, base=model.info.digest, prompt_format=model.prompt_format.id
+    )
+    prompt = read(model, model.encode(text_of(50)), card.digest)
+    expected = written(model, prompt, Sampling())
+    given_back = []
+
+    def short_of_memory() -> Generator[Written, None, None]:
+        writing = model.write(prompt, Sampling(), SCHEMA, "q")
+        yield next(writing)
+        given_back.extend(model.shed() for _ in range(3))
+        yield from writing
+
+    (tokens,) = driving.written(model, [short_of_memory()])
+    assert given_back == ["the prompts read before", "the adapters", ""]
+    assert model.figures().cache_bytes == 0
+    assert model.figures().adapters_loaded == ()
+    assert tokens[-1].text == expected
