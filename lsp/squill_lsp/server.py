@@ -20,7 +20,7 @@ from squill import __version__
 from squill.errors import SquillError
 from squill.settings import Settings
 from squill_lsp.buffers import Buffer, is_sql_document
-from squill_lsp.editor_settings import read_settings
+from squill_lsp.editor_settings import read_settings, section
 from squill_lsp.in_flight import InFlight
 from squill_lsp.learning import LearningDisplay
 from squill_lsp.link import DaemonLink
@@ -134,9 +134,10 @@ class SquillServer(LanguageServer):
 
     async def watch_pairs(self) -> None:
         """See to it that a trainer watches the folders' pairs, where there are any."""
+        editor = section(self.editor_settings)
         for folder in self.folders():
             try:
-                await asyncio.to_thread(self.trainers.watch, folder, self.settings)
+                await asyncio.to_thread(self.trainers.watch, folder, self.settings, editor)
             except SquillError as error:
                 self.log(error.message)
 

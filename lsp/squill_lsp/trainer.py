@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import threading
 import time
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 from squill.errors import SquillError
 from squill.pairs.files import FOLDER
@@ -14,7 +16,7 @@ from squill.paths import state_directory
 from squill.training import trainer_command
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from squill.settings import Settings
@@ -24,17 +26,33 @@ AGAIN_SECONDS = 60.0
 _MOST_LOG_BYTES = 1_000_000
 
 
+@dataclass(frozen=True, slots=True)
+class _Watcher:
+    """A trainer that was started, when (`time.monotonic`), and with which arguments."""
+
+    process: subprocess.Popen[bytes]
+    began: float
+    arguments: tuple[str, ...]
+
+    @property
+    def will_do(self) -> bool:
+        """Whether it runs, or ended too short a while ago to start another."""
+        is_recent = time.monotonic() - self.began < AGAIN_SECONDS
+        return is_recent or self.process.poll() is None
+
+
 class Trainers:
     """The processes of one language server. They see for themselves when it has ended.
 
-    Starting one takes a few milliseconds of the caller's time.
+    Starting one takes a few milliseconds of the caller's time. ``editor`` is the editor's own
+    section of the settings, which the trainer lays over those of the files.
     """
 
     def __init__(self) -> None:
-        self._watching: dict[Path, tuple[subprocess.Popen[bytes], float]] = {}
+        self._watching: dict[Path, _Watcher] = {}
         self._once: dict[Path, subprocess.Popen[bytes]] = {}
 
-    def watch(self, folder: Path, settings: Settings) -> None:
+    def watch(self, folder: Path, settings: Settings, editor: Mapping[str, Any]) -> None:
         """Have the pairs of ``folder`` watched, where there are any and the settings want it.
 
         Raises:
@@ -42,14 +60,13 @@ class Trainers:
         """
         if not settings.learning.automatic or not has_pairs(folder, settings):
             return
-        if folder in self._watching:
-            process, began = self._watching[folder]
-            if process.poll() is None or time.monotonic() - began < AGAIN_SECONDS:
-                return
-        arguments = ("--watch", "--watch-for", str(os.getpid()))
-        self._watching[folder] = (_start(folder, settings, arguments), time.monotonic())
+        arguments = ("--watch", "--watch-for", str(os.getpid()), *_told(editor))
+        last = self._watching.get(folder)
+        if last is not None and last.arguments == arguments and last.will_do:
+            return
+        self._watching[folder] = _Watcher(_start(folder, arguments), time.monotonic(), arguments)
 
-    def once(self, folder: Path, settings: Settings) -> bool:
+    def once(self, folder: Path, editor: Mapping[str, Any]) -> bool:
         """Train now; False where that is done already.
 
         Raises:
@@ -58,7 +75,7 @@ class Trainers:
         running = self._once.get(folder)
         if running is not None and running.poll() is None:
             return False
-        self._once[folder] = _start(folder, settings, ("--once",))
+        self._once[folder] = _start(folder, ("--once", *_told(editor)))
         return True
 
 
@@ -68,15 +85,18 @@ def has_pairs(folder: Path, settings: Settings) -> bool:
     return (folder / FOLDER).is_dir() or any((folder / name).is_dir() for name in named)
 
 
-def _start(folder: Path, settings: Settings, arguments: Sequence[str]) -> subprocess.Popen[bytes]:
-    model = ("--model", settings.model) if settings.model else ()
+def _told(editor: Mapping[str, Any]) -> tuple[str, ...]:
+    return ("--editor-settings", json.dumps(editor, sort_keys=True)) if editor else ()
+
+
+def _start(folder: Path, arguments: Sequence[str]) -> subprocess.Popen[bytes]:
     log = state_directory() / "trainer.log"
     try:
         log.parent.mkdir(parents=True, exist_ok=True)
         is_long = log.exists() and log.stat().st_size > _MOST_LOG_BYTES
         with log.open("wb" if is_long else "ab") as sink:
             process = subprocess.Popen(
-                [*trainer_command(), *arguments, "--workspace", str(folder), *model],
+                [*trainer_command(), *arguments, "--workspace", str(folder)],
                 stdin=subprocess.DEVNULL,
                 stdout=sink,
                 stderr=sink,

@@ -95,6 +95,24 @@ async def test_new_pairs_are_learned_and_what_was_refused_is_not_tried_again(
     assert questions(trainings)[-1] == [GOLD, "every client"]
 
 
+async def test_what_an_editor_sets_goes_before_the_files_and_reaches_the_training(
+    watch: Watch, workspace: Path, trainings: Path
+) -> None:
+    def editor(*, automatic: bool) -> tuple[str, ...]:
+        settings = {"learning": {"automatic": automatic, "most_steps": 7}}
+        return ("--watch-for", str(os.getpid()), "--editor-settings", json.dumps(settings))
+
+    other = make_workspace(workspace.parent / "other")
+    watch(workspace, *editor(automatic=False))
+    watch(other)
+    teach(workspace, "a.sql", PAIR)
+    teach(other, "b.sql", OTHER)
+    await until(lambda: questions(trainings) == [[ALL]])
+    watch(workspace, *editor(automatic=True))
+    await until(lambda: questions(trainings) == [[ALL], [GOLD]])
+    assert read(trainings)[-1]["editor"]["learning"]["most_steps"] == 7
+
+
 async def test_what_was_tried_before_is_not_tried_by_the_next_watcher(
     watch: Watch, workspace: Path, trainings: Path
 ) -> None:
@@ -134,7 +152,7 @@ async def test_one_trainer_serves_all_and_the_next_takes_over(
     second = watch(other)
     assert await asyncio.to_thread(second.wait) == 0
     await until(lambda: len(read(trainings)) == 2)
-    assert read(trainings)[1] == {"workspace": str(other), "questions": [ALL]}
+    assert read(trainings)[1] == {"workspace": str(other), "questions": [ALL], "editor": None}
     first.send_signal(signal.SIGKILL)
     first.wait()
     watch(other)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from squill.training import TrainingHistory
+from squill_lsp.editor_settings import section
 from squill_lsp.handlers import adapters, commands
 from squill_lsp.handlers.examples import workspace_of
 
@@ -25,7 +26,8 @@ async def retrain(ls: SquillServer, given: Mapping[str, Any]) -> dict[str, Any]:
     """Begin a training; how it goes and what it came to is told as of any other."""
     folder = Path(workspace_of(ls, given))
     await ls.link.connected()  # or nothing would be heard of it
-    return {"started": await asyncio.to_thread(ls.trainers.once, folder, ls.settings)}
+    editor = section(ls.editor_settings)
+    return {"started": await asyncio.to_thread(ls.trainers.once, folder, editor)}
 
 
 async def learned(ls: SquillServer, given: Mapping[str, Any]) -> dict[str, Any]:

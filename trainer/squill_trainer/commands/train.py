@@ -6,19 +6,17 @@ import argparse
 import asyncio
 import os
 import sys
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from squill.errors import SquillError, UsageError
 from squill.paths import runtime_paths
 from squill.private import make_private_directory
-from squill.settings import load_settings
+from squill_trainer.settings import read_settings
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from squill.settings import Settings
     from squill_trainer.learning.run import Outcome
 
 PROMOTED, REFUSED, USAGE, TROUBLE = range(4)
@@ -73,7 +71,9 @@ def _parser() -> argparse.ArgumentParser:
         metavar="DIR",
         help="the folder with the pairs and the table definitions (default: this one)",
     )
-    parser.add_argument("--model", help="the model that is to learn (default: the setting `model`)")
+    parser.add_argument(
+        "--model", default="", help="the model that is to learn (default: the setting `model`)"
+    )
     parser.add_argument(
         "--report",
         nargs="?",
@@ -90,6 +90,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     # What an editor gives: watch for as long as its process lives, unless another trainer does.
     parser.add_argument("--watch-for", type=int, metavar="PID", help=argparse.SUPPRESS)
+    parser.add_argument("--editor-settings", default="", metavar="JSON", help=argparse.SUPPRESS)
     return parser
 
 
@@ -99,20 +100,18 @@ def _workspace(options: argparse.Namespace) -> Path:
     return Path(os.path.normpath(options.workspace.absolute()))
 
 
-def _settings(options: argparse.Namespace) -> Settings:
-    settings = load_settings(options.workspace, _say)
-    return replace(settings, model=options.model) if options.model else settings
-
-
 def _watch(options: argparse.Namespace, workspace: Path) -> int:
     from squill_trainer.commands.train_watch import watch
+    from squill_trainer.watching.requests import WatchRequest
 
-    watch(str(workspace), options.model or "", options.watch_for, _say)
+    pid = options.watch_for or os.getpid()
+    request = WatchRequest(str(workspace), pid, options.model, options.editor_settings)
+    watch(request, _say)
     return PROMOTED
 
 
 def _learn(options: argparse.Namespace, workspace: Path) -> Outcome:
-    settings = _settings(options)
+    settings = read_settings(workspace, options.model, options.editor_settings, _say)
     # mx.compile loads libraries from TMPDIR: a shared /tmp would be a way in.
     os.environ["TMPDIR"] = str(make_private_directory(runtime_paths().temporary))
     from squill.blas import load_blas

@@ -7,23 +7,26 @@ import os
 import time
 from typing import TYPE_CHECKING
 
-from squill_trainer.watching.requests import WatchRequest, WatchRequests
+from squill_trainer.watching.requests import WatchRequests
 from squill_trainer.watching.serving import serve
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from squill_trainer.watching.requests import WatchRequest
+
 _AGAIN_SECONDS = 2.0
 
 
-def watch(workspace: str, model: str, pid: int | None, say: Callable[[str], None]) -> None:
-    """Watch ``workspace`` for as long as the process ``pid`` lives (None: this one).
+def watch(request: WatchRequest, say: Callable[[str], None]) -> None:
+    """Watch what ``request`` asks for, for as long as its process lives.
 
     Where a trainer watches already, it takes the workspace over: for another process we are done
     then, for our own we wait to take its place.
     """
     requests = WatchRequests()
-    own = requests.add(WatchRequest(workspace, os.getpid() if pid is None else pid, model))
+    own = requests.add(request)
+    is_ours = request.pid == os.getpid()
     told = False
     try:
         while requests.standing():
@@ -32,7 +35,7 @@ def watch(workspace: str, model: str, pid: int | None, say: Callable[[str], None
                     return
             if is_sole:
                 continue  # somebody may have asked between the last look and the lock's release
-            if pid is not None:
+            if not is_ours:
                 return
             if not told:
                 say(
@@ -41,5 +44,5 @@ def watch(workspace: str, model: str, pid: int | None, say: Callable[[str], None
             told = True
             time.sleep(_AGAIN_SECONDS)
     finally:
-        if pid is None:
+        if is_ours:
             own.unlink(missing_ok=True)

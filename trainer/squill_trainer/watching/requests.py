@@ -26,11 +26,20 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class WatchRequest:
-    """``model`` is the setting's value, where the requesting process knows a better one."""
+    """``editor`` is an editor's section of the settings, as JSON; it goes before the files, and
+    ``model`` before both.
+    """
 
     workspace: str
     pid: int
     model: str = ""
+    editor: str = ""
+
+    @property
+    def arguments(self) -> tuple[str, ...]:
+        """They, for a command line of ``squill train``."""
+        model = ("--model", self.model) if self.model else ()
+        return (*model, "--editor-settings", self.editor) if self.editor else model
 
 
 class WatchRequests:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 from contextlib import suppress
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,10 +13,10 @@ from squill.errors import SquillError
 from squill.model_files import content_digest, model_folder
 from squill.pairs.files import FOLDER
 from squill.pairs.store import SUFFIXES, PairStore
-from squill.settings import load_settings
 from squill.training import TrainingHistory, trainer_command
 from squill.training.history import subject_of
 from squill_trainer.learning.need import card_in_use, needless
+from squill_trainer.settings import read_settings
 from squill_trainer.watching.changes import Changes
 from squill_trainer.watching.folders import FolderWatch
 
@@ -81,8 +80,7 @@ class WorkspaceWatch:
         return path.name.lower().endswith(SUFFIXES) and not path.name.startswith(".")
 
     def _load_settings(self) -> Settings:
-        settings = load_settings(self._folder, self._say)
-        return replace(settings, model=self._request.model) if self._request.model else settings
+        return read_settings(self._folder, self._request.model, self._request.editor, self._say)
 
     async def _look(self) -> None:
         """Train, if there is something new; trouble is told, and the watch goes on."""
@@ -122,10 +120,9 @@ class WorkspaceWatch:
 
     async def _run_training(self) -> int:
         """In a process of its own, which gives back all its memory, and cannot take us along."""
-        model = ("--model", self._request.model) if self._request.model else ()
         where = ("--workspace", str(self._folder))
         process = await asyncio.create_subprocess_exec(
-            *(*trainer_command(), "--once", "--background", *where, *model),
+            *(*trainer_command(), "--once", "--background", *where, *self._request.arguments),
             stdin=asyncio.subprocess.DEVNULL,
             cwd=os.sep,
         )
