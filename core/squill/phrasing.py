@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import re
+from typing import TYPE_CHECKING
 
 from sqlglot import exp
 
 from squill.errors import UnparsableError
 from squill.parsing import parse_tokens, tokenize
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 _STATEMENT = re.compile(
     r"""\(*\s*(?:select|with|insert|update|delete|create|drop|alter|truncate|grant|revoke|merge
@@ -107,6 +111,20 @@ def is_sql(text: str, dialect: str = "") -> bool:
     if _PROSE_WORDS.search(re.sub(r"'[^']*'|\"[^\"]*\"", "", stripped)):
         return False
     return _parses_as_sql(stripped, dialect)
+
+
+def ends_in_sql(lines: Sequence[str], dialect: str) -> bool:
+    """Whether some line of a comment, and all behind it, is such a statement."""
+    return any(
+        starts_like_sql(line) and is_sql("\n".join(lines[number:]), dialect)
+        for number, line in enumerate(lines)
+    )
+
+
+def commented_out(lines: Sequence[str]) -> int:
+    """How many lines of a comment, from its first, are statements that end in a semicolon."""
+    ends = [number for number, words in enumerate(lines, 1) if words.endswith(";")]
+    return ends[-1] if ends and any(map(starts_like_sql, lines[: ends[-1]])) else 0
 
 
 def _parses_as_sql(text: str, dialect: str) -> bool:

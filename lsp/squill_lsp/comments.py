@@ -11,13 +11,13 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from squill.phrasing import (
+    commented_out,
+    ends_in_sql,
     has_enough_words,
     is_directive,
     is_file_header,
     is_rule,
-    is_sql,
     is_title,
-    starts_like_sql,
 )
 from squill.statements import split_statements
 from squill_lsp.scanner import Scan, scan
@@ -159,8 +159,9 @@ def _block_lines(body: str, start: int) -> tuple[tuple[int, str], ...]:
 
 def _question(block: _Block, dialect: str, *, at_top: bool) -> tuple[int, str] | None:
     """Where the question starts and its words: the comment's last paragraph, if it asks."""
-    lines = _after_statements(_last_paragraph(block.lines))
-    if not lines or _ends_in_sql([words for _, words in lines], dialect):
+    paragraph = _last_paragraph(block.lines)
+    lines = paragraph[commented_out([words for _, words in paragraph]) :]
+    if not lines or ends_in_sql([words for _, words in lines], dialect):
         return None
     question = " ".join(words for _, words in lines)
     if is_title(question) or is_directive(question) or not has_enough_words(question):
@@ -181,21 +182,6 @@ def _last_paragraph(lines: tuple[tuple[int, str], ...]) -> list[tuple[int, str]]
         elif words:
             paragraph.append((start, words))
     return [] if lines and (is_rule(lines[-1][1]) or is_title(lines[-1][1])) else paragraph
-
-
-def _after_statements(lines: list[tuple[int, str]]) -> list[tuple[int, str]]:
-    """The lines after the last commented-out statement that ends in a semicolon."""
-    ends = [number for number, (_, words) in enumerate(lines, 1) if words.endswith(";")]
-    if ends and any(starts_like_sql(words) for _, words in lines[: ends[-1]]):
-        return lines[ends[-1] :]
-    return lines
-
-
-def _ends_in_sql(lines: list[str], dialect: str) -> bool:
-    return any(
-        starts_like_sql(line) and is_sql("\n".join(lines[number:]), dialect)
-        for number, line in enumerate(lines)
-    )
 
 
 def _inside_statement(code: str) -> bool:

@@ -11,7 +11,14 @@ from bisect import bisect_right
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from squill.phrasing import is_directive, is_file_header, is_rule, is_sql, is_title, starts_like_sql
+from squill.phrasing import (
+    commented_out,
+    ends_in_sql,
+    is_directive,
+    is_file_header,
+    is_rule,
+    is_title,
+)
 from squill.statements import split_statements
 
 if TYPE_CHECKING:
@@ -121,8 +128,9 @@ def _block_lines(body: str) -> list[str]:
 
 def _question(lines: list[str], dialect: str, *, at_top: bool) -> str:
     """The comment's last paragraph as one line, empty where it asks nothing."""
-    asked = _after_statements(_last_paragraph(lines))
-    if not asked or _ends_in_sql(asked, dialect):
+    paragraph = _last_paragraph(lines)
+    asked = paragraph[commented_out(paragraph) :]
+    if not asked or ends_in_sql(asked, dialect):
         return ""
     question = " ".join(asked)
     if is_title(question) or is_directive(question):
@@ -141,18 +149,3 @@ def _last_paragraph(lines: list[str]) -> list[str]:
         else:
             paragraph.append(words)
     return paragraph
-
-
-def _after_statements(lines: list[str]) -> list[str]:
-    """The lines after the last commented-out statement that ends in a semicolon."""
-    ends = [number for number, words in enumerate(lines, 1) if words.endswith(";")]
-    if ends and any(starts_like_sql(words) for words in lines[: ends[-1]]):
-        return lines[ends[-1] :]
-    return lines
-
-
-def _ends_in_sql(lines: list[str], dialect: str) -> bool:
-    return any(
-        starts_like_sql(line) and is_sql("\n".join(lines[number:]), dialect)
-        for number, line in enumerate(lines)
-    )
