@@ -53,6 +53,7 @@ class DrawnPrompt:
     prompt: str
     target: str
     labels: SlotLabels
+    numbering: Numbering
 
 
 def draw_prompt(
@@ -74,7 +75,7 @@ def draw_prompt(
         first_word=_first(len(words), MAX_WORDS, rng),
     )
     target = _renumber(pair, numbering)
-    return DrawnPrompt(render(numbering), target, slot_labels(target, numbering))
+    return DrawnPrompt(render(numbering), target, slot_labels(target, numbering), numbering)
 
 
 def _first(used: int, limit: int, rng: Random) -> int:

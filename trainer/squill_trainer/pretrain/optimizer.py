@@ -36,11 +36,14 @@ def orthogonalised(update: Tensor) -> Tensor:
 class Optimizer:
     """Owns fp32 masters; the model's own parameters are copies in its working precision."""
 
-    def __init__(self, model: nn.Module, *, muon_rate: float, adam_rate: float) -> None:
+    def __init__(
+        self, model: nn.Module, *, muon_rate: float, adam_rate: float, muon: bool = True
+    ) -> None:
+        """Without ``muon`` the matrices are AdamW's too."""
         self._muon_rate, self._adam_rate = muon_rate, adam_rate
         self._parameters = dict(model.named_parameters())
         self._masters = {n: p.detach().float().clone() for n, p in self._parameters.items()}
-        self._matrices = [n for n in self._masters if n.endswith("_proj.weight")]
+        self._matrices = [n for n in self._masters if muon and n.endswith("_proj.weight")]
         self._momenta = {n: torch.zeros_like(self._masters[n]) for n in self._matrices}
         others = [m for n, m in self._masters.items() if n not in self._momenta]
         self._adam = torch.optim.AdamW(

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 TRAINING_FILES = ("wikisql", "spider", "spider_syn", "bird")
 DEVELOPMENT_FILES = ("wikisql", "spider")
+AS_SERVED = AugmentationOptions(0.0, 0.0, 0.0, 0.0, keep_names=1.0, column_limit=10_000)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,46 +90,49 @@ def prepare(
     mix: Mix,
     seed: int,
     known: Path | None = None,
+    augmentation: AugmentationOptions | None = None,
 ) -> None:
     """Writes ``tokenizer.json``, ``epoch-N.npz``, ``development.npz`` and ``prepared.json``.
 
     ``known`` is the tokenizer of a model that is to be tuned; without it one is trained.
     """
+    changes = augmentation or AugmentationOptions()
     out.mkdir(parents=True, exist_ok=True)
     corpus = Corpus.read(data)
     rng = random.Random(seed)
-    drawn = list(_draw(corpus.epoch(mix, rng), corpus, rng))
+    drawn = list(draw(corpus.epoch(mix, rng), corpus, rng, changes))
     if known is None:
         tokenizer = train_tokenizer((d.prompt + d.target for d in drawn), vocabulary_size)
     else:
         tokenizer = Tokenizer.from_file(str(known))
     tokenizer.save(str(out / "tokenizer.json"))
     for name in DEVELOPMENT_FILES:
-        shard = _development(data / f"{name}.dev.jsonl.gz", rng)
+        shard = draw_development(data / f"{name}.dev.jsonl.gz", rng)
         _write(out / f"development-{name}.npz", shard, tokenizer, 4 * mix.longest)
     counts = []
     for epoch in range(epochs):
         if epoch:
-            drawn = list(_draw(corpus.epoch(mix, rng), corpus, rng))
+            drawn = list(draw(corpus.epoch(mix, rng), corpus, rng, changes))
         counts.append(_write(out / f"epoch-{epoch}.npz", drawn, tokenizer, mix.longest))
         print(f"epoch {epoch}: {counts[-1]}", flush=True)
     report = {"epochs": counts, "rejected": corpus.rejected, "seed": seed}
     (out / "prepared.json").write_text(json.dumps(report, indent=1), encoding="utf-8")
 
 
-def _draw(pairs: Sequence[Pair], corpus: Corpus, rng: random.Random) -> Iterator[DrawnPrompt]:
-    options = AugmentationOptions()
+def draw(
+    pairs: Sequence[Pair], corpus: Corpus, rng: random.Random, options: AugmentationOptions
+) -> Iterator[DrawnPrompt]:
+    """The prompts of ``pairs``, less those that need more slots than there are."""
     for pair in pairs:
         drawn = draw_prompt(pair, corpus.pairs["wikisql"], rng, options)
         if drawn is not None:
             yield drawn
 
 
-def _development(path: Path, rng: random.Random) -> list[DrawnPrompt]:
+def draw_development(path: Path, rng: random.Random) -> list[DrawnPrompt]:
     """Unseen questions as they are served, for figures while training."""
-    still = AugmentationOptions(0.0, 0.0, 0.0, 0.0, keep_names=1.0, column_limit=10_000)
     pairs = list(read_pairs(path))
-    drawn = (draw_prompt(pair, pairs, rng, still) for pair in rng.sample(pairs, 300))
+    drawn = (draw_prompt(pair, pairs, rng, AS_SERVED) for pair in rng.sample(pairs, 300))
     return [prompt for prompt in drawn if prompt is not None]
 
 

@@ -38,6 +38,8 @@ class TrainingOptions:
     decay: float = 0.4
     muon_rate: float = 0.01
     adam_rate: float = 2e-3
+    muon: bool = True
+    """Whether the matrices are Muon's; the rest is always AdamW's."""
     rate: float = 1.0
     """Share of both rates, below 1 to tune a trained model."""
     short_first: bool = True
@@ -62,7 +64,10 @@ class Trainer:
         self._device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         self._model = Llama(config).to(self._device, torch.bfloat16)
         self._optimizer = Optimizer(
-            self._model, muon_rate=options.muon_rate, adam_rate=options.adam_rate
+            self._model,
+            muon_rate=options.muon_rate,
+            adam_rate=options.adam_rate,
+            muon=options.muon,
         )
         self._epoch = self._batch = self._step = self._tokens = 0
         run.mkdir(parents=True, exist_ok=True)
