@@ -5,7 +5,9 @@ they cancel, overtake themselves, switch adapters, send frames that make no sens
 client processes are killed. At the end a fresh daemon is asked the same again.
 
 Fails (exit code 1) where a request gets no reply or two, a connection is closed that did no wrong,
-the daemon ends, its memory grows over the second half, or an answer is not the fresh process's.
+the daemon ends, its memory grows, or an answer is not the fresh process's. Memory is compared at
+rest: the load pauses four times, for as long as the daemon needs to give back what the last answers
+took, which is hundreds of megabytes now and little then.
 
 ``--kills N`` kills the daemon itself instead, at N random moments under load, and starts the next.
 All of it in folders of its own, over Unix sockets; it ends by itself.
@@ -27,7 +29,7 @@ import psutil
 
 from figures import described, machine, markdown, percentile, replace_section
 from latency_daemon import use_own_folders
-from soak_checks import compare_with_fresh, growth, watch_memory
+from soak_checks import Memory, compare_with_fresh
 from soak_client import Ledger
 from soak_kills import kill_and_restart
 from soak_load import Client, draw_material, kill_floods
@@ -37,13 +39,15 @@ from squill.paths import EMBEDDED_MODEL, config_directory, runtime_paths
 from squill.prompt import format_for_model
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from soak_load import Material
 
 CLIENTS = 20
+ROUNDS = 4
+REST_SECONDS = 12.0
 GROWTH = 0.03
-"""Most that memory may grow over the second half, as a share of it."""
+"""Most that memory at rest may grow over the second half, as a share of it."""
 
 _CACHE_BYTES = 32 << 20  # full early, so that the second half shows leaks and nothing else
 _MAKE = """
@@ -127,13 +131,13 @@ async def _run(
     minutes: float, adapters: list[str], check: int
 ) -> tuple[list[list[str]], list[str]]:
     material = draw_material(adapters, Random(0))
-    ledger, samples = Ledger(), list[float]()
+    ledger, memory = Ledger(), Memory()
     with started_daemon() as process:
-        await _load(process, minutes, material, ledger, samples)
+        await _load(process, minutes, material, ledger, memory)
         log = runtime_paths().log.read_text(encoding="utf-8")
     with started_daemon():
         checked, differing = await compare_with_fresh(ledger.answers, check, Random(1))
-    return _report(ledger, samples, checked, differing, log)
+    return _report(ledger, memory, checked, differing, log)
 
 
 async def _load(
@@ -141,40 +145,51 @@ async def _load(
     minutes: float,
     material: Material,
     ledger: Ledger,
-    samples: list[float],
+    memory: Memory,
+) -> None:
+    clients = [Client(number, material, ledger) for number in range(CLIENTS)]
+    watch = asyncio.create_task(memory.watch(psutil.Process(process.pid)))
+    for _ in range(ROUNDS):
+        await _round(process, 60 * minutes / ROUNDS, clients, material, ledger)
+        await asyncio.sleep(REST_SECONDS)
+        memory.note_rest()
+    watch.cancel()
+
+
+async def _round(
+    process: subprocess.Popen[bytes],
+    seconds: float,
+    clients: Sequence[Client],
+    material: Material,
+    ledger: Ledger,
 ) -> None:
     over = asyncio.Event()
-    watch = asyncio.create_task(watch_memory(psutil.Process(process.pid), samples))
-    work = [Client(n, material, ledger).run(over) for n in range(CLIENTS)]
+    work = [client.run(over) for client in clients]
     tasks = [asyncio.create_task(w) for w in (*work, kill_floods(material, ledger, over))]
     with contextlib.suppress(subprocess.TimeoutExpired):
-        code = await asyncio.to_thread(process.wait, 60 * minutes)
+        code = await asyncio.to_thread(process.wait, seconds)
         ledger.violations[f"the daemon ended (exit code {code})"] += 1
     over.set()
     for error in await asyncio.gather(*tasks, return_exceptions=True):
         if isinstance(error, BaseException):
             ledger.violations[f"a client failed: {error!r}"] += 1
-    watch.cancel()
 
 
 def _report(
-    ledger: Ledger, samples: list[float], checked: int, differing: list[str], log: str
+    ledger: Ledger, memory: Memory, checked: int, differing: list[str], log: str
 ) -> tuple[list[list[str]], list[str]]:
     """The table, and a sentence for each thing that went wrong."""
-    each_minute, share = growth(samples)
-    half = samples[len(samples) // 2 :]
     tracebacks = log.count('"traceback"')
     rows = [
         ["", "figure"],
-        ["duration, s", f"{len(samples)}"],
+        ["duration, s", f"{len(memory.samples)}"],
         ["clients", f"{CLIENTS}"],
         *([f"sent: {what}", f"{count:,}"] for what, count in sorted(ledger.sent.items())),
         *([f"replies: {what}", f"{count:,}"] for what, count in sorted(ledger.replies.items())),
         ["generate p50 / p95, ms", _times(ledger.milliseconds)],
-        ["memory at the start / after half / at the end, MB", _memory(samples)],
-        ["most memory, MB", f"{max(samples) / 1e6:.0f}"],
-        ["slope of the second half, MB a minute", f"{each_minute:+.3f}"],
-        [f"its growth over {len(half)} s (bound {GROWTH:.0%})", f"{share:+.2%}"],
+        ["most memory, MB", f"{max(memory.samples) / 1e6:.0f}"],
+        ["memory at rest, after each quarter, MB", _megabytes(memory.at_rest)],
+        [f"its growth over the second half (bound {GROWTH:.0%})", f"{memory.growth:+.2%}"],
         ["different questions answered", f"{len(ledger.answers):,}"],
         ["asked again of a fresh process / different there", f"{checked:,} / {len(differing)}"],
         ["tracebacks in the log", f"{tracebacks}"],
@@ -182,8 +197,8 @@ def _report(
     ]
     problems = [f"violation ({count}x): {text}" for text, count in ledger.violations.items()]
     problems += [f"different: {text}" for text in differing[:20]]
-    if share > GROWTH:
-        problems.append(f"memory grew by {share:.2%} in the second half")
+    if memory.growth > GROWTH:
+        problems.append(f"memory grew by {memory.growth:.2%} in the second half")
     if tracebacks:
         problems.append(f"{tracebacks} tracebacks in the log")
     return rows, problems
@@ -193,9 +208,8 @@ def _times(milliseconds: list[float]) -> str:
     return f"{percentile(milliseconds, 50):.0f} / {percentile(milliseconds, 95):.0f}"
 
 
-def _memory(samples: list[float]) -> str:
-    chosen = (samples[0], samples[len(samples) // 2], samples[-1])
-    return " / ".join(f"{sample / 1e6:.0f}" for sample in chosen)
+def _megabytes(amounts: Sequence[float]) -> str:
+    return " / ".join(f"{amount / 1e6:.0f}" for amount in amounts)
 
 
 if __name__ == "__main__":

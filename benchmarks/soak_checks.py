@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from soak_client import Ledger, Outcome, opened
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
     from random import Random
 
     import psutil
@@ -18,29 +18,26 @@ if TYPE_CHECKING:
 SAMPLE_SECONDS = 1.0
 
 
-async def watch_memory(process: psutil.Process, samples: list[float]) -> None:
-    """Append the resident memory in bytes once a second, for ever."""
-    while True:
-        samples.append(float(process.memory_info().rss))
-        await asyncio.sleep(SAMPLE_SECONDS)
+@dataclass(slots=True)
+class Memory:
+    """Resident memory of the daemon in bytes: once a second, and at each pause."""
 
+    samples: list[float] = field(default_factory=list)
+    at_rest: list[float] = field(default_factory=list)
 
-def slope(values: Sequence[float]) -> float:
-    """Least squares: by how much a value grows from one to the next."""
-    count = len(values)
-    if count < 2:
-        return 0.0
-    middle, mean = (count - 1) / 2, sum(values) / count
-    spread = sum((i - middle) ** 2 for i in range(count))
-    return sum((i - middle) * (v - mean) for i, v in enumerate(values)) / spread
+    async def watch(self, process: psutil.Process) -> None:
+        """Take samples for ever."""
+        while True:
+            self.samples.append(float(process.memory_info().rss))
+            await asyncio.sleep(SAMPLE_SECONDS)
 
+    def note_rest(self) -> None:
+        self.at_rest.append(self.samples[-1])
 
-def growth(samples: Sequence[float]) -> tuple[float, float]:
-    """Of the second half: megabytes a minute, and its growth as a share of its mean."""
-    half = samples[len(samples) // 2 :]
-    each = slope(half)
-    mean = sum(half) / len(half)
-    return each * 60 / SAMPLE_SECONDS / 1e6, each * (len(half) - 1) / mean
+    @property
+    def growth(self) -> float:
+        """From the middle pause to the last, as a share."""
+        return self.at_rest[-1] / self.at_rest[len(self.at_rest) // 2 - 1] - 1
 
 
 async def compare_with_fresh(

@@ -91,6 +91,9 @@ class FakeEngine:
     def tune(self) -> bool:
         return True
 
+    def rest(self) -> None:
+        pass
+
     def shed(self) -> str:
         return ""
 

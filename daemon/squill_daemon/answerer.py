@@ -83,6 +83,9 @@ class Answerer:
     def tune(self) -> bool:
         return self._model.tune()
 
+    def rest(self) -> None:
+        self._model.rest()
+
     def shed(self) -> str:
         return self._opened.shed() if self._opened is not None else ""
 

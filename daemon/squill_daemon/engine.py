@@ -214,6 +214,9 @@ class Engine(Protocol):
         Returns whether it is done; if not, it is called again in a later one.
         """
 
+    def rest(self) -> None:
+        """Give back to the system what the last answers needed, once nobody asks any more."""
+
     def shed(self) -> str:
         """Give back the memory that costs least to win again; jobs that run go on with theirs.
 

@@ -33,7 +33,7 @@ from squill_daemon.engine import EngineFigures, ModelInfo
 from squill_daemon.language_model import ReadPrompt, Written
 from squill_daemon.loading import load
 from squill_daemon.mlx_adapters import AdapterSwitch, ResidentAdapters
-from squill_daemon.mlx_memory import release_memory
+from squill_daemon.mlx_memory import release_memory, return_spare_memory
 from squill_daemon.prefix_cache import PrefixCache
 from squill_daemon.prefix_file import PrefixFile
 from squill_daemon.sampling import choose
@@ -235,6 +235,9 @@ class MlxModel:
         if self._tuned:
             self._batcher.prepare(loaded)
         return loaded
+
+    def rest(self) -> None:
+        return_spare_memory()
 
     def shed(self) -> str:
         if len(self._prefixes):

@@ -91,7 +91,7 @@ class ModelThread:
         # The rest belongs to the model thread.
         self._scheduler = Scheduler(engine, self._finish, self._report)
         self._upkeep = upkeep or Upkeep()
-        self._loaded = self._tuned = False
+        self._loaded = self._tuned = self._rested = False
         self._load_error: tuple[float, ModelError] | None = None
         self._stopping = False
 
@@ -244,6 +244,9 @@ class ModelThread:
             except queue.Empty:
                 if not self._tuned:
                     self._tune()
+                elif not self._rested:
+                    self._engine.rest()
+                    self._rested = True
                 self._look_after_memory()
 
     @property
@@ -272,6 +275,7 @@ class ModelThread:
         match message:
             case Submit(job):
                 self._upkeep.used()
+                self._rested = False
                 self._scheduler.submit(job)
             case Cancel(job, reason):
                 self._scheduler.cancel(job, reason)

@@ -65,6 +65,9 @@ class SteppedEngine(FakeEngine):
         self.shed_calls += 1
         return self.to_shed.pop(0) if self.to_shed else ""
 
+    def rest(self) -> None:
+        self.log.append("rested")
+
     def unload(self) -> None:
         self.log.append("unloaded")
 
@@ -246,6 +249,18 @@ async def test_an_idle_model_is_unloaded_and_the_next_question_loads_it_again():
         assert (await thread.submit(ask("second")).result).refused == "second"
         assert states[:4] == ["ready", "idle", "loading", "ready"]
         assert thread.loads == 2
+
+
+async def test_spare_memory_is_given_back_once_after_each_burst_of_questions():
+    engine = SteppedEngine()
+    async with running(engine, upkeep=Upkeep(seconds=0.02, floor_bytes=0)) as (thread, _):
+        engine.may_step.release(100)
+        await until(lambda: engine.log == ["rested"])  # what the load needed
+        for burst in (1, 2):
+            await asyncio.gather(*(thread.submit(ask(f"{n}")).result for n in range(3)))
+            await until(lambda: engine.log[-1] == "rested")
+            await asyncio.sleep(0.1)
+            assert engine.log.count("rested") == 1 + burst
 
 
 async def test_short_memory_takes_caches_first_and_then_a_model_nobody_uses():
