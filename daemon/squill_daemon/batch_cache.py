@@ -22,19 +22,15 @@ _STEP = 128
 
 
 class BatchCache:
-    """``layers`` is what the model gets. ``lengths`` are of the texts, None for a free place."""
+    """``layers`` is what the model gets."""
 
     def __init__(self, texts: Sequence[LayerCaches], places: int) -> None:
-        self._starts: list[int | None] = [None] * places
-        self._end = _rounded(max(_length(text) for text in texts))
-        self._first = 0
-        self.offset = mx.array([0])
-        self._positions = mx.array([0])
-        self.layers = [_Layer(self, places, self._end + _STEP, layer) for layer in texts[0]]
+        self._extent = extent = _Extent(places, _rounded(max(_length(text) for text in texts)))
+        self.layers = [_Layer(extent, layer) for layer in texts[0]]
 
     @property
     def places(self) -> int:
-        return len(self._starts)
+        return len(self._extent.starts)
 
     @property
     def nbytes(self) -> int:
@@ -46,71 +42,84 @@ class BatchCache:
 
     def put(self, place: int, text: LayerCaches) -> None:
         """Write a text into a free place."""
-        if (length := _length(text)) > self._end:
-            self._lay_out(list(range(self.places)), _rounded(length) - self._end)
-        start = self._end - length
+        extent = self._extent
+        if (length := _length(text)) > extent.end:
+            self._lay_out(list(range(self.places)), _rounded(length) - extent.end)
+        start = extent.end - length
         for layer, own in zip(self.layers, text, strict=True):
-            layer.keys[place : place + 1, :, start : self._end] = own.keys[..., :length, :]
-            layer.values[place : place + 1, :, start : self._end] = own.values[..., :length, :]
-        self._starts[place] = start
+            layer.keys[place : place + 1, :, start : extent.end] = own.keys[..., :length, :]
+            layer.values[place : place + 1, :, start : extent.end] = own.values[..., :length, :]
+        extent.starts[place] = start
 
     def take(self, place: int) -> LayerCaches:
         """The text at a place, as a cache of its own."""
-        start = self._starts[place]
+        start = self._extent.starts[place]
         assert start is not None, "nothing is there"
-        return [layer.own(place, start, self._end) for layer in self.layers]
+        return [layer.own(place, start, self._extent.end) for layer in self.layers]
 
     def free(self, place: int) -> None:
-        self._starts[place] = None
+        self._extent.starts[place] = None
 
     def arrange(self, order: Sequence[int | None]) -> None:
         """New places: the text that was at ``order[i]`` is at ``i`` now; None for a free one."""
-        self._starts = [None if old is None else self._starts[old] for old in order]
+        starts = self._extent.starts
+        self._extent.starts = [None if old is None else starts[old] for old in order]
         self._lay_out([old or 0 for old in order], 0)
 
     def begin_pass(self) -> None:
         """Before the model is called with one more token for each place."""
-        if self._end == self.layers[0].room:
-            self._lay_out(list(range(self.places)), -self._lowest)
-        # At a free place the new token sees itself alone: nobody looks at what comes of it.
-        starts = mx.array([self._end if start is None else start for start in self._starts])
-        self._first, self._end = self._lowest, self._end + 1
-        self.offset = self._end - 1 - starts
-        self._positions = starts[:, None, None, None]
-
-    def make_mask(
-        self,
-        length: int,  # noqa: ARG002 (mlx-lm's names)
-        *,
-        return_array: bool = False,  # noqa: ARG002 (it is always an array)
-        window_size: int | None = None,
-    ) -> mx.array:
-        seen = mx.arange(self._first, self._end)
-        mask = self._positions <= seen
-        return mask if window_size is None else mask & (seen >= self._end - window_size)
-
-    @property
-    def window(self) -> tuple[int, int]:
-        """What of the arrays this pass looks at; its own token is the last of it."""
-        return self._first, self._end
-
-    @property
-    def _lowest(self) -> int:
-        return min((start for start in self._starts if start is not None), default=self._end)
+        if self._extent.end == self.layers[0].room:
+            self._lay_out(list(range(self.places)), -self._extent.lowest)
+        self._extent.begin_pass()
 
     def _lay_out(self, order: list[int], shift: int) -> None:
         """Into new arrays, moved by ``shift`` tokens, with room behind them."""
-        self._starts = [None if start is None else start + shift for start in self._starts]
         for layer in self.layers:
-            layer.lay_out(mx.array(order), self._end, shift)
-        self._end += shift
+            layer.lay_out(mx.array(order), self._extent.end, shift)
+        self._extent.move(shift)
+
+
+class _Extent:
+    """Where the texts of a batch begin and end. All layers share it, and it knows none of them:
+    a cycle would keep their arrays until Python looks for garbage.
+
+    ``starts`` has None for a free place; ``offset`` is each place's own position.
+    """
+
+    def __init__(self, places: int, end: int) -> None:
+        self.starts: list[int | None] = [None] * places
+        self.first, self.end = 0, end
+        self.offset = mx.array([0])
+        self._positions = mx.array([0])
+
+    @property
+    def lowest(self) -> int:
+        return min((start for start in self.starts if start is not None), default=self.end)
+
+    def move(self, shift: int) -> None:
+        self.starts = [None if start is None else start + shift for start in self.starts]
+        self.end += shift
+
+    def begin_pass(self) -> None:
+        """This pass looks at what lies from ``first`` to ``end``; its own token is the last."""
+        # At a free place the new token sees itself alone: nobody looks at what comes of it.
+        starts = mx.array([self.end if start is None else start for start in self.starts])
+        self.first, self.end = self.lowest, self.end + 1
+        self.offset = self.end - 1 - starts
+        self._positions = starts[:, None, None, None]
+
+    def mask(self, window_size: int | None) -> mx.array:
+        seen = mx.arange(self.first, self.end)
+        mask = self._positions <= seen
+        return mask if window_size is None else mask & (seen >= self.end - window_size)
 
 
 class _Layer:
     """What a layer's attention sees as its cache."""
 
-    def __init__(self, batch: BatchCache, places: int, room: int, like: KVCache) -> None:
-        self._batch = batch
+    def __init__(self, extent: _Extent, like: KVCache) -> None:
+        self._extent = extent
+        places, room = len(extent.starts), extent.end + _STEP
         self.keys = _zeros(like.keys, places, room)
         self.values = _zeros(like.values, places, room)
 
@@ -124,13 +133,19 @@ class _Layer:
 
     @property
     def offset(self) -> mx.array:
-        return self._batch.offset
+        return self._extent.offset
 
-    def make_mask(self, *places: Any, **options: Any) -> mx.array:
-        return self._batch.make_mask(*places, **options)
+    def make_mask(
+        self,
+        length: int,  # noqa: ARG002 (mlx-lm's names)
+        *,
+        return_array: bool = False,  # noqa: ARG002 (it is always an array)
+        window_size: int | None = None,
+    ) -> mx.array:
+        return self._extent.mask(window_size)
 
     def update_and_fetch(self, keys: mx.array, values: mx.array) -> tuple[mx.array, mx.array]:
-        first, end = self._batch.window
+        first, end = self._extent.first, self._extent.end
         self.keys[..., end - 1 : end, :] = keys
         self.values[..., end - 1 : end, :] = values
         return self.keys[..., first:end, :], self.values[..., first:end, :]

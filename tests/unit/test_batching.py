@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from random import Random
 from typing import TYPE_CHECKING
 
@@ -181,6 +182,27 @@ def test_closed_texts_leave_nothing_behind(model):
     together(model, prompts(6), 5)
     together(model, prompts(1), 1)
     assert not any(batch.rows for batch in model._batcher._batches)
+
+
+@pytest.fixture
+def no_garbage_collection() -> Iterator[None]:
+    """Of Python's cycles: what they hold stays."""
+    gc.collect()
+    gc.disable()
+    yield
+    gc.enable()
+
+
+@pytest.mark.usefixtures("no_garbage_collection")
+def test_what_a_batch_held_is_free_with_its_last_text(model):
+    import mlx.core as mx
+
+    held = []
+    for _ in range(4):
+        together(model, prompts(12), 5)
+        together(model, prompts(1), 1)
+        held.append(mx.get_active_memory())
+    assert held[1:] == held[:1] * 3
 
 
 def test_sampled_texts_beside_the_greedy_one_leave_it_alone(model):
