@@ -24,15 +24,11 @@ class Measured:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """``reason`` is one sentence for the user: why it was promoted, or why not.
-
-    ``forgets``: it was refused for what it says of general questions.
-    """
+    """``reason`` is one sentence for the user: why it was promoted, or why not."""
 
     promoted: bool
     reason: str
     figures: dict[str, float]
-    forgets: bool = False
 
 
 def judge(candidate: Measured, current: Measured, base_canary: Score) -> Verdict:
@@ -53,19 +49,18 @@ def judge(candidate: Measured, current: Measured, base_canary: Score) -> Verdict
         "loss": candidate.loss,
         "loss_before": current.loss,
     }
-    if reason := _forgetting(candidate, current, base_canary):
-        return Verdict(promoted=False, reason=reason, figures=figures, forgets=True)
-    reason = _objection(candidate, current)
+    reason = forgetting(candidate.canary, current.canary, base_canary)
+    reason = reason or _objection(candidate, current)
     return Verdict(not reason, reason or _gain(candidate, current), figures)
 
 
-def _forgetting(candidate: Measured, current: Measured, base_canary: Score) -> str:
-    general = max(current.canary.share, base_canary.share)
-    if candidate.canary.share >= general - _CANARY_NOISE - 1e-9:
+def forgetting(candidate: Score, current: Score, base: Score) -> str:
+    """One sentence where the candidate answers fewer general questions, else an empty one."""
+    if candidate.share >= max(current.share, base.share) - _CANARY_NOISE - 1e-9:
         return ""
     return (
-        f"It forgets general questions: {current.canary} before, {base_canary} without any "
-        f"adapter, {candidate.canary} now."
+        f"It forgets general questions: {current} before, {base} without any "
+        f"adapter, {candidate} now."
     )
 
 

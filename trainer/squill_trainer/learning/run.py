@@ -43,7 +43,7 @@ if TYPE_CHECKING:
 
 _CANARY = 80
 _CHECKPOINT_SECONDS = 15.0
-_STRENGTHS = (1.0, 0.75, 0.5)
+_STRENGTHS = (1.0, 0.875, 0.75, 0.625, 0.5)
 """Shares of what was learned that are tried in turn while a candidate forgets general questions."""
 
 
@@ -150,11 +150,13 @@ class Retraining:
         for strength in trained.strengths:
             digest = self._publish(trained, pairs, strength, warm=warm)
             self._report.say("measuring the candidate")
-            judged = await trial.judge(digest, trained.loss, trained.loss_before)
-            self._registry.annotate(digest, judged.verdict.figures, judged.verdict.reason)
-            if not judged.verdict.forgets:
+            reason = await trial.forgets(digest)
+            if not reason:
                 break
-            self._report.say(judged.verdict.reason)
+            self._registry.annotate(digest, {}, reason)
+            self._report.say(reason)
+        judged = await trial.judge(digest, trained.loss, trained.loss_before)
+        self._registry.annotate(digest, judged.verdict.figures, judged.verdict.reason)
         return digest, judged
 
     async def _activate(self, daemon: Asks, digest: str) -> None:

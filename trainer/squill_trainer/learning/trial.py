@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from squill_trainer.learning.evaluation import measure
-from squill_trainer.learning.gate import Measured, judge
+from squill_trainer.learning.gate import Measured, forgetting, judge
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -34,6 +34,7 @@ class Trial:
     before: Score
     general_before: Score
     general_base: Score
+    _generals: dict[str, Score] = field(default_factory=dict)
 
     @staticmethod
     async def begin(
@@ -45,13 +46,21 @@ class Trial:
         general_base = await measure(daemon, None, watched) if current else general_before
         return Trial(daemon, asked, watched, before, general_before, general_base)
 
+    async def forgets(self, digest: str) -> str:
+        """`gate.forgetting` of the candidate."""
+        return forgetting(await self._general(digest), self.general_before, self.general_base)
+
     async def judge(self, digest: str, loss: float, loss_before: float) -> Judged:
         """The losses are of the pairs' SQL, in nats a token."""
         after = await measure(self.daemon, digest, self.asked)
-        general = await measure(self.daemon, digest, self.watched)
         verdict = judge(
-            Measured(after, general, loss),
+            Measured(after, await self._general(digest), loss),
             Measured(self.before, self.general_before, loss_before),
             self.general_base,
         )
         return Judged(verdict, after)
+
+    async def _general(self, digest: str) -> Score:
+        if digest not in self._generals:
+            self._generals[digest] = await measure(self.daemon, digest, self.watched)
+        return self._generals[digest]
