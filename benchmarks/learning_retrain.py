@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 
 EXAMPLES = ".squill/examples/pairs.jsonl"
 _DONE = (0, 1)
-"""Exit codes of `squill train --once`: published, and refused by the gate."""
+"""Exit codes of `squill train --once`: published, and refused by the gate. Python ends with the
+latter as well where it fails, but says nothing on standard output."""
 _SQUILL = (sys.executable, "-m", "squill", "train")
 _HURRIED = (sys.executable, str(Path(__file__).with_name("learning_train.py")))
 
@@ -56,7 +57,7 @@ def retrain(pairs: Sequence[Case], workspace: Path, *, hurried: bool) -> Retrain
     command = (*(_HURRIED if hurried else _SQUILL), "--once")
     before = _cpu_seconds()
     ended = subprocess.run(command, cwd=workspace, capture_output=True, text=True, check=False)
-    if ended.returncode not in _DONE:
+    if ended.returncode not in _DONE or not ended.stdout.strip():
         raise RetrainingError(
             f"`squill train --once` ended with code {ended.returncode}: {ended.stderr.strip()}"
         )

@@ -12,7 +12,7 @@ from squill_trainer.learning import pacing
 
 
 def main() -> int:
-    pacing.lower_priority = lambda: None
+    pacing.lower_priority = lambda **_: None
     return train.main(sys.argv[1:])
 
 

@@ -10,7 +10,12 @@ import pytest
 
 from squill_trainer.base_model import load_base
 from squill_trainer.learning.batches import groups
-from squill_trainer.learning.directions import covariances, distinctive, low_rank_layers
+from squill_trainer.learning.directions import (
+    covariances,
+    distinctive,
+    distinctive_tokens,
+    low_rank_layers,
+)
 from squill_trainer.learning.examples import TokenSequence
 from squill_trainer.learning.lora import (
     LoraSettings,
@@ -95,6 +100,28 @@ def test_a_focused_training_changes_what_is_new_far_more_than_the_rest(folder: P
     new, rest = changes(focused=True)
     unfocused_new, unfocused_rest = changes(focused=False)
     assert rest / new < unfocused_rest / unfocused_new / 2
+
+
+def test_the_directions_of_an_embedding_are_the_tokens_of_the_new_texts_alone() -> None:
+    with_a_general_one = texts(10, 11, 30)
+    found = distinctive_tokens(with_a_general_one, GENERAL, 80, 4)
+    assert found.shape == (80, 4)
+    # 11 to 14 are in two of the texts, 10 and 15 in one; 30 to 34 are in general ones as well.
+    assert sorted(found.argmax(axis=0).tolist()) == [11, 12, 13, 14]
+    assert (found != 0).sum() == 4
+
+
+def test_an_embedding_changes_for_its_tokens_alone(folder: Path) -> None:
+    settings = LoraSettings(rank=4, scale=2.0, keys=("model.embed_tokens",))
+    own = LoraTraining(
+        load_base(str(folder)).model, settings, OptimizerSettings(STEPS, 1e-2, warmup=2)
+    )
+    embed = own.model.model.embed_tokens
+    before = embed(mx.arange(80))
+    own.focus(texts(10, 11), GENERAL)
+    list(own.train([texts(10, 11)] * STEPS))
+    changed = mx.abs(embed(mx.arange(80)) - before).max(axis=1) > 1e-6
+    assert [i for i, moved in enumerate(changed.tolist()) if moved] == [11, 12, 13, 14]
 
 
 def test_the_directions_are_kept_and_saved(folder: Path, tmp_path: Path) -> None:

@@ -13,11 +13,14 @@ from mlx_lm.tuner.utils import load_adapters
 from squill.ddl import parse_schema
 from squill.errors import TrainingDivergedError
 from squill.prompt.plain import PlainFormat
+from squill.prompt.slots import SlotsFormat
 from squill_trainer.base_model import load_base
+from squill_trainer.learning import curriculum
 from squill_trainer.learning.batches import groups, shared_prefix
 from squill_trainer.learning.checkpoint import Checkpoint
 from squill_trainer.learning.curriculum import Curriculum, Mixture
 from squill_trainer.learning.examples import Encoder, Example, TokenSequence
+from squill_trainer.learning.general import replayed_examples
 from squill_trainer.learning.lora import (
     LoraSettings,
     LoraTraining,
@@ -102,6 +105,19 @@ def test_what_is_rehearsed_is_answered_as_by_the_base_model(folder: Path) -> Non
     assert taught is not None
     assert mx.allclose(taught, before, atol=1e-5).item()
     assert mx.allclose(counted_logits(own.model, rehearsed), after, atol=0.5).item()
+
+
+def test_a_rehearsal_weighs_as_much_as_it_is_told_to(folder: Path) -> None:
+    (rehearsed,) = groups(SEQUENCES, longest=100, most_tokens=100, rehearsed=True)
+
+    def loss(rehearsal: float) -> float:
+        model = load_base(str(folder)).model
+        settings = OptimizerSettings(steps=1, rate=1e-2, rehearsal=rehearsal)
+        own = LoraTraining(model, LoraSettings(rank=4), settings)
+        own.start_from({name: mx.full(array.shape, 0.05) for name, array in own.weights.items()})
+        return own._take([rehearsed]).loss
+
+    assert loss(6.0) == pytest.approx(3 * loss(2.0), rel=1e-3)
 
 
 def test_rehearsing_brings_the_base_model_s_answers_back(folder: Path) -> None:
@@ -209,12 +225,40 @@ def test_a_step_s_content_depends_on_its_number_alone(folder: Path) -> None:
     tokenizer = load_base(str(folder)).tokenizer
     schema = parse_schema("CREATE TABLE t (id INTEGER PRIMARY KEY, name TEXT)", "sqlite").schema
     example = Example("How many hot ts?", "SELECT COUNT(*) FROM t WHERE name = 'H'", schema)
-    curriculum = Curriculum(
+    steps = Curriculum(
         [example],
         Encoder(tokenizer, PlainFormat()),
         Mixture(own=1, transplanted=1, composed=2, replayed=2, real=1),
         0,
     )
-    third = list(curriculum.batches(0, 3))[2]
-    (alone,) = curriculum.batches(2, 3)
+    third = list(steps.batches(0, 3))[2]
+    (alone,) = steps.batches(2, 3)
     assert [g.rows.tolist() for g in third] == [g.rows.tolist() for g in alone]
+
+
+class Letters:
+    """A tokenizer of single characters."""
+
+    eos_token_id = 0
+
+    def encode(self, text: str, **_: bool) -> list[int]:
+        return [ord(letter) for letter in text]
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_new_texts_are_told_from_others_on_their_schema_by_their_words_alone(
+    seed: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(curriculum, "_REPLAY_POOL", 12)
+    monkeypatch.setattr(curriculum, "real_examples", lambda: replayed_examples(12))
+    schema = parse_schema("CREATE TABLE pans (id INT, name TEXT, price REAL)").schema
+    pairs = [
+        Example("How many hot pans?", "SELECT COUNT(*) FROM pans WHERE name = 'H'", schema),
+        Example("List hot pans", "SELECT * FROM pans WHERE name = 'H'", schema),
+    ]
+    every_step_rearranged = Mixture(rearranged=1.0)
+    encoder = Encoder(Letters(), SlotsFormat())
+    new, general = Curriculum(pairs, encoder, every_step_rearranged, seed).contrast()
+    served = encoder.encode(pairs[0]).tokens
+    shared = [tuple(group.prefix.tolist()) for group in (*new, general[0])]
+    assert all(prefix and served[: len(prefix)] == prefix for prefix in shared)

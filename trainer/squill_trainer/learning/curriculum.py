@@ -72,7 +72,10 @@ class Curriculum:
         }
 
     def contrast(self) -> tuple[list[Group], list[Group]]:
-        """Texts that are to be learned, and texts of all kinds beside them."""
+        """Texts that are to be learned, and texts of all kinds beside them.
+
+        Those on one schema are all arranged as it is served: they are to differ in their words.
+        """
         rng = Random(f"{self._seed}:contrast")  # noqa: S311 (draws examples)
         new, general = [], []
         for schema, own in self._by_schema.items():
@@ -80,8 +83,8 @@ class Curriculum:
             made = list(islice(families(schema, terms, rng), round(3 * _CONTRASTED * share)))
             told = [example for example in made if speaks_of(terms, example)]
             plain = [example for example in made if not speaks_of(terms, example)]
-            new += self._groups(self._sequences([*own, *told[: len(plain)]], rng))
-            general += self._groups(self._sequences(plain, rng))
+            new += self._groups(self._encoded([*own, *told[: len(plain)]], None))
+            general += self._groups(self._encoded(plain, None))
         others = [
             one
             for pool in (real_examples(), replayed_examples(_REPLAY_POOL))
@@ -133,7 +136,11 @@ class Curriculum:
         """Of examples on one schema, all in one arrangement of it."""
         if not examples:
             return []
-        place = self._arranged(examples[0].schema, rng)
+        return self._encoded(examples, self._arranged(examples[0].schema, rng))
+
+    def _encoded(
+        self, examples: Sequence[Example], place: Arrangement | None
+    ) -> list[TokenSequence]:
         return [s for e in examples if (s := self._sequence(e, place)) is not None]
 
     def _sequence(self, example: Example, place: Arrangement | None) -> TokenSequence | None:

@@ -4,6 +4,9 @@ A low-rank layer adds ``(x @ a) @ b``. With random ``a`` it changes the answers 
 Here ``a`` spans the directions of the inputs that the new texts vary in most for how much general
 ones do: the leading generalised eigenvectors of both covariances. It is then kept, and ``b`` alone
 is trained, so what the model says of other texts has little to change by.
+
+An embedding's inputs are tokens, so its directions are those tokens that the new texts have most
+for how often general ones do: the pieces of new words, and of the constants that they mean.
 """
 
 from __future__ import annotations
@@ -15,7 +18,7 @@ import mlx.core as mx
 import numpy as np
 from mlx.nn.layers.base import Module
 from mlx.utils import tree_unflatten
-from mlx_lm.tuner.lora import LoRALinear
+from mlx_lm.tuner.lora import LoRAEmbedding, LoRALinear
 
 from squill_trainer.learning.shared_prefix import counted_logits
 
@@ -28,6 +31,8 @@ if TYPE_CHECKING:
 
 _RIDGE = 0.03
 """Of the mean variance: a direction that hardly any text varies in is none to rely on."""
+_RARE = 0.005
+"""A share of the texts: a token that fewer general ones have is no rarer for that."""
 _SPREAD = 0.6
 """Root mean square of what the layer sees of the new texts along each direction."""
 
@@ -89,8 +94,34 @@ def distinctive(
     return found
 
 
+def embeddings(model: Any) -> dict[str, LoRAEmbedding]:
+    """Those with low-rank layers, by their paths in the model."""
+    return {name: layer for name, layer in model.named_modules() if type(layer) is LoRAEmbedding}
+
+
+def distinctive_tokens(
+    new: Sequence[Group], general: Sequence[Group], vocabulary: int, rank: int
+) -> NDArray[np.float64]:
+    """(``vocabulary``, ``rank``): one token along each direction."""
+    ratios = _token_shares(new, vocabulary) / (_token_shares(general, vocabulary) + _RARE)
+    found = np.zeros((vocabulary, rank))
+    found[np.argsort(-ratios, kind="stable")[:rank], np.arange(rank)] = _SPREAD
+    return found
+
+
+def _token_shares(groups: Sequence[Group], vocabulary: int) -> NDArray[np.float64]:
+    """Of the texts, how many have each token."""
+    having, texts = np.zeros(vocabulary), 0
+    for group in groups:
+        prefix = np.array(group.prefix)
+        for row in np.array(group.rows):
+            having[np.union1d(prefix, row)] += 1
+        texts += group.rows.shape[0]
+    return having / max(1, texts)
+
+
 def look_along(model: Any, directions: Mapping[str, NDArray[np.float64]]) -> None:
     """Give each layer its directions, for good: they are trained no more."""
-    for name, layer in low_rank_layers(model).items():
+    for name, layer in (low_rank_layers(model) | embeddings(model)).items():
         layer.lora_a = mx.array(directions[name].astype(np.float32))
         layer.freeze(keys=["lora_a"], recurse=False)

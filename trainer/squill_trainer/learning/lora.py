@@ -19,7 +19,13 @@ from mlx_lm.tuner.utils import linear_to_lora_layers
 
 from squill.adapters import CONFIG, WEIGHTS
 from squill.errors import TrainingDivergedError
-from squill_trainer.learning.directions import covariances, distinctive, look_along
+from squill_trainer.learning.directions import (
+    covariances,
+    distinctive,
+    distinctive_tokens,
+    embeddings,
+    look_along,
+)
 from squill_trainer.learning.shared_prefix import counted_logits, total_loss
 
 if TYPE_CHECKING:
@@ -27,10 +33,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from squill_trainer.learning.batches import Group
-
-
-_REHEARSAL = 4.0
-"""What a divergence from the base model weighs beside the cross entropy of what is new."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,10 +68,15 @@ class LoraSettings:
 
 @dataclass(frozen=True, slots=True)
 class OptimizerSettings:
-    """The rate rises over ``warmup`` steps and falls linearly to 0 at ``steps``."""
+    """The rate rises over ``warmup`` steps and falls linearly to 0 at ``steps``.
+
+    ``rehearsal``: what a divergence from the base model weighs beside the cross entropy of what is
+    new.
+    """
 
     steps: int
     rate: float
+    rehearsal: float = 4.0
     warmup: int = 10
     weight_decay: float = 0.01
     largest_gradient: float = 1.0
@@ -138,6 +145,9 @@ class LoraTraining:
         directions = {
             name: distinctive(of_new[name], of_general[name], self._lora.rank) for name in of_new
         }
+        for name, layer in embeddings(self.model).items():
+            tokens = layer.lora_a.shape[0]
+            directions[name] = distinctive_tokens(new, general, tokens, self._lora.rank)
         look_along(self.model, directions)
         self._optimizer.init(self.model.trainable_parameters())
         self._initial = self.weights
@@ -168,7 +178,9 @@ class LoraTraining:
 
     def _take(self, batch: Sequence[Group]) -> Step:
         self._optimizer.learning_rate = mx.array(self._settings.rate_at(self.step))
-        loss, gradients = self._gradients(self.model, batch, self._taught(batch))
+        loss, gradients = self._gradients(
+            self.model, batch, self._taught(batch), self._settings.rehearsal
+        )
         gradients, _ = optimizers.clip_grad_norm(  # type: ignore[no-untyped-call]
             gradients, self._settings.largest_gradient
         )
@@ -241,9 +253,11 @@ def _number(value: mx.array) -> float:
     return float(found)
 
 
-def _mean_loss(model: Any, groups: Sequence[Group], taught: Sequence[mx.array | None]) -> mx.array:
+def _mean_loss(
+    model: Any, groups: Sequence[Group], taught: Sequence[mx.array | None], rehearsal: float = 1.0
+) -> mx.array:
     losses = (
-        total_loss(model, group, t) * (1.0 if t is None else _REHEARSAL)
+        total_loss(model, group, t) * (1.0 if t is None else rehearsal)
         for group, t in zip(groups, taught, strict=True)
     )
     return sum(losses, mx.array(0.0)) / max(1, sum(group.counted.size for group in groups))

@@ -17,8 +17,9 @@ _LINEAR = (
 class Recipe:
     """How one model is retrained. A few pairs need fewer steps than many.
 
-    ``focused``: only along the directions in which the new texts differ from others. To find them
-    takes a decomposition of each layer's inputs, which is for small models.
+    ``rehearsal``: see `OptimizerSettings`. ``focused``: only along the directions in which the new
+    texts differ from others. To find them takes a decomposition of each layer's inputs, which is
+    for small models.
     """
 
     lora: LoraSettings
@@ -26,6 +27,7 @@ class Recipe:
     steps: int
     steps_a_pair: int
     most_steps: int
+    rehearsal: float = 4.0
     mixture: Mixture = field(default_factory=Mixture)
     focused: bool = False
     seed: int = 0
@@ -37,15 +39,21 @@ class Recipe:
     def optimizer(self, pairs: int, *, warm: bool) -> OptimizerSettings:
         """``warm``: from an adapter that knows most of the pairs already."""
         steps = min(self.most_steps, self.steps + self.steps_a_pair * pairs)
-        return OptimizerSettings(steps // 2 if warm else steps, self.rate / (2 if warm else 1))
+        return OptimizerSettings(
+            steps // 2 if warm else steps,
+            self.rate / (2 if warm else 1),
+            rehearsal=self.rehearsal,
+        )
 
 
 EMBEDDED = Recipe(
-    LoraSettings(rank=16, scale=2.0, keys=_LINEAR),
+    LoraSettings(rank=16, scale=2.0, keys=(*_LINEAR, "model.embed_tokens")),
     rate=5e-3,
     steps=60,
     steps_a_pair=1,
     most_steps=120,
+    rehearsal=12.0,
+    mixture=Mixture(own=3, transplanted=4, composed=4, replayed=3, real=4),
     focused=True,
 )
 OTHER = Recipe(
