@@ -149,7 +149,7 @@ class Retraining:
         """The candidate at the first strength at which it does not forget, else at the last."""
         for strength in trained.strengths:
             digest = self._publish(trained, pairs, strength, warm=warm)
-            self._report.say("measuring the candidate")
+            self._report.say(f"measuring the candidate at {strength:.1%} of its strength")
             reason = await trial.forgets(digest)
             if not reason:
                 break
