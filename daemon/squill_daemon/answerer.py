@@ -5,9 +5,10 @@ from __future__ import annotations
 import logging
 import time
 from dataclasses import replace
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from squill.adapters import user_registry
+from squill.adapters import speaks_of, user_registry
 from squill.errors import AdapterError
 from squill.model_files import EMBEDDED_NAME
 from squill.paths import cache_directory
@@ -25,7 +26,7 @@ from squill_daemon.engine import (
     Step,
     Tokens,
 )
-from squill_daemon.requests import AdapterRequest
+from squill_daemon.requests import AdapterRequest, GenerateRequest, PrefillRequest
 from squill_daemon.schema_reader import SchemaReader
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
     from squill.settings import Settings
     from squill_daemon.engine import Row
     from squill_daemon.language_model import LanguageModel, ReadPrompt
-    from squill_daemon.requests import GenerateRequest, PrefillRequest, Request
+    from squill_daemon.requests import Request
 
 log = logging.getLogger(__name__)
 
@@ -48,7 +49,8 @@ class Answerer:
     """An `Engine` over a language model.
 
     ``open_model`` loads the model; what it imports is imported on the model thread.
-    ``active_adapter`` gives the digest that is active in a workspace, None for the base model.
+    ``active_adapter`` gives the digest that is active in a workspace, None for the base model;
+    ``words_of`` an adapter's words.
     """
 
     def __init__(
@@ -56,10 +58,12 @@ class Answerer:
         open_model: Callable[[], LanguageModel],
         settings: Settings,
         active_adapter: Callable[[str], str | None] = lambda _: None,
+        words_of: Callable[[str], tuple[str, ...]] = lambda _: (),
     ) -> None:
         self._open_model = open_model
         self._settings = settings
         self._active_adapter = active_adapter
+        self._words_of = words_of
         self._reader = SchemaReader(settings.dialect)
         self._opened: LanguageModel | None = None
         self._ready_at = 0.0
@@ -121,7 +125,10 @@ class Answerer:
         tokens = self._model.encode(self._model.prompt_format.prefix(schema))
         if not tokens:
             return Prefilled(0, 0)
-        prompt = yield from self._read(tokens, self._adapter(request))
+        adapter = self._adapter(request)
+        prompt = yield from self._read(tokens, adapter)
+        if adapter and self._words_of(adapter):  # the question may be the base model's
+            yield from self._read(tokens, None)
         return Prefilled(len(tokens), prompt.cached)
 
     def generate(self, request: GenerateRequest, arrival: float) -> Generator[Step, None, Answer]:
@@ -168,11 +175,11 @@ class Answerer:
             AdapterError: the request names one that cannot be used.
         """
         if request.adapter is not None:
-            if request.adapter:
-                self._model.load_adapter(request.adapter)
-            return request.adapter or None
+            return self._named(request.adapter, request)
         try:
             active = self._active_adapter(request.workspace)
+            if active is not None and not self._is_for(active, request):
+                active = None
             if active is not None:
                 self._model.load_adapter(active)
         except AdapterError as error:
@@ -182,6 +189,18 @@ class Answerer:
             return None
         self._adapter_problem = ""
         return active
+
+    def _named(self, adapter: str, request: GenerateRequest | PrefillRequest) -> str | None:
+        is_confined = isinstance(request, GenerateRequest) and request.confined
+        if not adapter or (is_confined and not self._is_for(adapter, request)):
+            return None
+        self._model.load_adapter(adapter)
+        return adapter
+
+    def _is_for(self, adapter: str, request: GenerateRequest | PrefillRequest) -> bool:
+        if isinstance(request, PrefillRequest):
+            return True
+        return speaks_of(self._words_of(adapter), request.question)
 
     def _fitted(self, whole: Schema, request: GenerateRequest) -> tuple[Schema, list[int]]:
         """The part of the schema that the prompt has place for, and the prompt's tokens.
@@ -243,4 +262,10 @@ def make_answerer(settings: Settings) -> Answerer:
             kept=cache_directory() / "prompts" if settings.daemon.keep_prompt else None,
         )
 
-    return Answerer(open_model, settings, user_registry().active)
+    registry = user_registry()
+
+    @lru_cache(maxsize=64)  # an adapter never changes, nor do its words
+    def words_of(adapter: str) -> tuple[str, ...]:
+        return registry.card(adapter).words
+
+    return Answerer(open_model, settings, registry.active, words_of)

@@ -42,7 +42,9 @@ class PrefillRequest:
 class GenerateRequest:
     """``budget_ms`` counts from the request's arrival; None means the daemon's setting.
 
-    ``adapter`` is a digest, "" for the base model, None for what is active in ``workspace``.
+    ``adapter`` is a digest, "" for the base model, None for what is active in ``workspace``. An
+    active adapter that has words answers questions with one of them alone; one that is named
+    answers all, or as an active one where it is ``confined``.
     ``background``: nobody waits for the answer, so it is worked on while no one else asks.
     """
 
@@ -55,6 +57,7 @@ class GenerateRequest:
     adapter: str | None = None
     workspace: str = ""
     background: bool = False
+    confined: bool = False
     document: Document | None = None
     examples: tuple[Example, ...] = ()
 
@@ -100,6 +103,7 @@ def generate_request(params: Mapping[str, Any]) -> GenerateRequest:
         adapter=_optional(params, "adapter", str),
         workspace=_get(params, "workspace", str, ""),
         background=flag(params, "background"),
+        confined=flag(params, "confined"),
         document=_document(params.get("document")),
         examples=tuple(_example(e) for e in _get(params, "examples", list, [])),
     )

@@ -71,10 +71,12 @@ def test_a_published_adapter_keeps_its_files_and_its_card(registry, tmp_path):
         pairs=["1" * 64, "2" * 64],
         figures={"accuracy": 0.5, "pairs": 2},
         note="first",
+        words=["whale"],
     )
     assert registry.card(card.digest) == card
     assert registry.cards() == (card,)
     assert card.pairs == ("1" * 64, "2" * 64)
+    assert card.words == ("whale",)
     assert card.figures == {"accuracy": 0.5, "pairs": 2}
     folder = registry.folder(card.digest)
     assert sorted(path.name for path in folder.iterdir()) == sorted((WEIGHTS, CONFIG, CARD))

@@ -229,6 +229,35 @@ def test_the_request_s_adapter_goes_before_the_workspace_s_active_one(named, act
     assert model.adapters == [used]
 
 
+@pytest.mark.parametrize(
+    ("question", "named", "confined", "used"),
+    [
+        ("How old are walk-ins?", None, False, "fits"),
+        ("How old is the Regular from Rome?", None, False, "fits"),
+        ("How old are those who walk in?", None, False, None),
+        ("How old?", "fits", False, "fits"),
+        ("How old?", "fits", True, None),
+        ("How old are regulars?", "fits", True, "fits"),
+    ],
+)
+def test_an_adapter_with_words_answers_questions_with_them(question, named, confined, used):
+    model, words = WritingModel(AGE), {"fits": ("walk-in", "regular")}
+    answerer = Answerer(lambda: model, Settings(), lambda _: "fits", words.__getitem__)
+    answerer.load()
+    request = GenerateRequest((STUDENTS,), question, adapter=named, confined=confined)
+    answer = finish(answerer.generate(request, time.monotonic()))[1]
+    assert answer.adapter == used
+    assert model.adapters == [used]
+
+
+def test_a_schema_is_read_ahead_for_the_adapter_s_questions_and_for_the_others():
+    model = WritingModel(AGE)
+    answerer = Answerer(lambda: model, Settings(), lambda _: "fits", lambda _: ("regular",))
+    answerer.load()
+    finish(answerer.prefill(PrefillRequest((STUDENTS,)), time.monotonic()))
+    assert model.adapters == ["fits", None]
+
+
 def test_an_active_adapter_that_cannot_be_used_leaves_the_base_model_and_a_reason():
     model = WritingModel(AGE)
     answerer = Answerer(lambda: model, Settings(), lambda _: "foreign")

@@ -11,6 +11,7 @@
 from squill.adapters.card import AdapterCard
 from squill.adapters.content import CARD, CONFIG, WEIGHTS, adapter_digest, read_config
 from squill.adapters.registry import AdapterRegistry, user_registry
+from squill.adapters.words import speaks_of, spoken_words
 
 __all__ = [
     "CARD",
@@ -20,5 +21,7 @@ __all__ = [
     "AdapterRegistry",
     "adapter_digest",
     "read_config",
+    "speaks_of",
+    "spoken_words",
     "user_registry",
 ]

@@ -21,6 +21,8 @@ class AdapterCard:
     ``digest`` names its content, ``base`` the content of the model it was trained on, ``pairs``
     the example pairs it learned from. ``created`` is UTC in ISO 8601. ``figures`` is what was
     measured when it was published. ``parent`` is the adapter that its training started from.
+    ``words`` are those (stems, see `speaks_of`) without which the base model answers; empty where
+    all questions are the adapter's.
     """
 
     digest: str
@@ -31,10 +33,12 @@ class AdapterCard:
     pairs: tuple[str, ...] = ()
     figures: Mapping[str, float] = field(default_factory=dict, hash=False)
     note: str = ""
+    words: tuple[str, ...] = ()
 
     def to_wire(self) -> dict[str, Any]:
         """The card as maps and lists, for MessagePack and JSON."""
-        return asdict(self) | {"pairs": list(self.pairs), "figures": dict(self.figures)}
+        lists = {"pairs": list(self.pairs), "words": list(self.words)}
+        return asdict(self) | lists | {"figures": dict(self.figures)}
 
     @staticmethod
     def from_wire(data: Mapping[str, Any]) -> AdapterCard:
@@ -53,6 +57,7 @@ class AdapterCard:
                 pairs=tuple(_text(pair) for pair in data.get("pairs", ())),
                 figures={_text(k): _number(v) for k, v in data.get("figures", {}).items()},
                 note=_text(data.get("note", "")),
+                words=tuple(_text(word) for word in data.get("words", ())),
             )
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise AdapterError(

@@ -67,6 +67,7 @@ class AdapterRegistry:
         pairs: Iterable[str] = (),
         figures: Mapping[str, float] | None = None,
         note: str = "",
+        words: Iterable[str] = (),
     ) -> AdapterCard:
         """Copy the adapter in ``source`` and make it visible, whole, by one rename.
 
@@ -85,6 +86,7 @@ class AdapterRegistry:
             "pairs": list(pairs),
             "figures": dict(figures or {}),
             "note": note,
+            "words": list(words),
         }
         with explained(f"Publishing the adapter in {source}", AdapterError), self._changing():
             digest = self._stage(source)

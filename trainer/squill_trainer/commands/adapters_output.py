@@ -35,6 +35,7 @@ def details(card: AdapterCard, *, in_use: bool) -> str:
         ("made", card.created),
         ("begun from", short(card.parent)),
         ("pairs", str(len(card.pairs))),
+        ("answers", f"questions with {', '.join(card.words)}" if card.words else "all questions"),
         ("verdict", card.note or _NOT_THERE),
         *((name, _figure(value)) for name, value in sorted(card.figures.items())),
     ]
