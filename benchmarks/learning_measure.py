@@ -73,6 +73,7 @@ class Examiner:
             "schema": to_wire(schema),
             "question": question,
             "adapter": adapter,
+            "confined": True,
             "budget_ms": _BUDGET_MS,
         }
         async with self._places:

@@ -43,6 +43,7 @@ def _shorten(steps: int) -> None:
     }
     rate = float(os.environ.get("SQUILL_TEST_RATE", recipe.EMBEDDED.rate))
     recipe.EMBEDDED = replace(recipe.EMBEDDED, rate=rate, **shorter)
+    recipe.CONFINED = recipe.EMBEDDED
     recipe.OTHER = replace(recipe.OTHER, rate=_TINY_MODELS_RATE, **shorter)
     curriculum._REPLAY_POOL = _POOL
     curriculum.real_examples = lambda: replayed_examples(_POOL)

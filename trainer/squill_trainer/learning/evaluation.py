@@ -40,7 +40,7 @@ class Score:
 
 
 async def measure(daemon: Asks, adapter: str | None, examples: Sequence[Example]) -> Score:
-    """What the adapter (None: the base model) answers, in the background.
+    """What the adapter (None: the base model) answers where it is active, in the background.
 
     Raises:
         SquillError: the daemon cannot use the adapter, or cannot be reached.
@@ -59,6 +59,7 @@ async def _answer(daemon: Asks, adapter: str | None, example: Example) -> str | 
         "question": example.question,
         "dialect": example.schema.dialect,
         "adapter": adapter or "",
+        "confined": True,
         "background": True,
         "budget_ms": _BUDGET_MS,
     }

@@ -56,6 +56,12 @@ EMBEDDED = Recipe(
     mixture=Mixture(own=3, transplanted=4, composed=4, replayed=3, real=4),
     focused=True,
 )
+CONFINED = replace(
+    EMBEDDED,
+    rehearsal=1.0,
+    mixture=Mixture(own=4, transplanted=6, composed=6, replayed=1, real=1),
+)
+"""For an adapter that is asked of its own words alone: there is little that it could spoil."""
 OTHER = Recipe(
     LoraSettings(rank=8, scale=20.0, num_layers=16),
     rate=1e-4,
@@ -66,6 +72,8 @@ OTHER = Recipe(
 )
 
 
-def recipe_for(prompt_format: str) -> Recipe:
+def recipe_for(prompt_format: str, *, confined: bool) -> Recipe:
     """By the format of the model's prompts: the embedded model alone is known by measurement."""
-    return EMBEDDED if prompt_format.startswith("slots-") else OTHER
+    if not prompt_format.startswith("slots-"):
+        return OTHER
+    return CONFINED if confined else EMBEDDED

@@ -21,6 +21,7 @@ from squill.training.history import subject_of, workspace_name
 from squill_trainer.base_model import load_base
 from squill_trainer.learning.batches import groups
 from squill_trainer.learning.checkpoint import Checkpoint
+from squill_trainer.learning.confinement import confining_words
 from squill_trainer.learning.curriculum import Curriculum
 from squill_trainer.learning.examples import Encoder, Example
 from squill_trainer.learning.general import watched_examples
@@ -83,6 +84,7 @@ class Retraining:
         self._report = report
         self._registry = user_registry()
         self._losses: list[float] = []
+        self._words: tuple[str, ...] = ()
 
     async def run(self) -> Outcome:
         """
@@ -123,6 +125,8 @@ class Retraining:
         learned, held_out = split(pairs.usable)
         asked = [_example(pair, pairs) for pair in held_out or learned]
         current = self._current.digest if self._current else None
+        examples = [_example(pair, pairs) for pair in pairs.usable]
+        self._words = await confining_words(daemon, examples)
         self._report.say(f"measuring what is in use ({current[:12] if current else 'no adapter'})")
         trial = await Trial.begin(daemon, current, asked, watched_examples(_CANARY))
         for warm in (True, False) if self._only_added(pairs) else (False,):
@@ -168,7 +172,8 @@ class Retraining:
     ) -> _Trained:
         base = load_base(self._settings.model)
         encoder = Encoder(base.tokenizer, base.prompt_format)
-        recipe = recipe_for(encoder.prompt_format.id).at_most(self._settings.learning.most_steps)
+        recipe = recipe_for(encoder.prompt_format.id, confined=bool(self._words))
+        recipe = recipe.at_most(self._settings.learning.most_steps)
         examples = _expressible([_example(pair, pairs) for pair in learned], encoder)
         if not examples:
             raise ModelError("None of the pairs can be written in the form that the model reads.")
@@ -207,6 +212,7 @@ class Retraining:
                 prompt_format=trained.prompt_format,
                 parent=self._current.digest if self._current and warm else None,
                 pairs=[pair.digest for pair in pairs.usable],
+                words=self._words,
             )
         return card.digest
 
@@ -219,6 +225,7 @@ class Retraining:
         subject = {
             "base": self._base,
             "pairs": [pair.digest for pair in learned],
+            "words": list(self._words),
             "schemas": sorted({pair.definitions for pair in learned}),
             "parent": self._current.digest if self._current and warm else "",
             "seed": recipe.seed,

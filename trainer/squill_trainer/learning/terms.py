@@ -7,7 +7,6 @@ condition shares and no question without it has.
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -16,6 +15,7 @@ import sqlglot
 from sqlglot import exp
 from sqlglot.errors import SqlglotError
 
+from squill.adapters import spoken_words
 from squill.prompt.slots.numbering import Numbering
 from squill.prompt.words import identifier_words, stem
 from squill_trainer.pretrain.synthesis.drawing import plural
@@ -38,7 +38,6 @@ shown since smallest some sort sorted sum tell than that the their them there th
 to top total under unique up us was we were what when where which while who whose with without year
 you your placed signed made came come coming together grouped group currently now today still yet
 """
-_WORD = re.compile(r"[^\W_]+(?:-[^\W_]+)*")
 _COMMON = frozenset(stem(word) for word in _COMMON_TEXT.split())
 
 
@@ -60,6 +59,11 @@ class _Reading:
     runs: tuple[tuple[str, ...], ...]
     stems: tuple[str, ...]
     words: tuple[str, ...]
+
+
+def unknown_words(example: Example) -> list[str]:
+    """Stems of the question's words that name nothing in the schema and are not the query's own."""
+    return [word for run in _read(example).runs for word in run]
 
 
 def house_terms(examples: Sequence[Example]) -> tuple[Term, ...]:
@@ -113,10 +117,10 @@ def _position(run: tuple[str, ...], stems: tuple[str, ...]) -> int:
 
 
 def _read(example: Example) -> _Reading:
-    words = _WORD.findall(example.question.lower())
+    words = spoken_words(example.question)
     stems = tuple(stem(word) for word in words)
     conditions, tables, literals = _unsaid(example)
-    said = {stem(word) for text in literals for word in _WORD.findall(text.lower())}
+    said = {stem(word) for text in literals for word in spoken_words(text)}
     known = said | _COMMON | schema_stems(example.schema)
     runs: list[tuple[str, ...]] = [()]
     for word in stems:
