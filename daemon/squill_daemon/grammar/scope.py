@@ -23,6 +23,7 @@ Allowed = np.ndarray[tuple[int], np.dtype[np.bool_]]
 
 _SELECT = ("SELECT ", "SELECT DISTINCT ")
 _JOINS = (" JOIN ", " LEFT JOIN ", " RIGHT JOIN ", " FULL JOIN ", " CROSS JOIN ", " FROM ", ", ")
+_ITEMS = (*_SELECT, ", ")
 _MOST_CONDITIONS = 2
 """In one ON clause, as long as a table that a column needs is missing: a key of two columns."""
 
@@ -37,7 +38,8 @@ class Source(NamedTuple):
 @dataclass(eq=False)
 class _Frame:
     """One SELECT. ``depth``: parentheses around it. ``clause``: select, from, on, later or ordered
-    (behind a set operation, where only names of outputs can stand). ``conditions``: of its last ON.
+    (behind a set operation, where only names of outputs can stand). ``shown``: columns of its list
+    that stand by themselves. ``conditions``: of its last ON.
     """
 
     depth: int
@@ -46,6 +48,7 @@ class _Frame:
     clause: str = "select"
     sources: list[Source] = field(default_factory=list)
     wanted: set[Source] = field(default_factory=set)
+    shown: set[str] = field(default_factory=set)
     conditions: int = 0
 
     def chain(self) -> Iterator[_Frame]:
@@ -131,6 +134,8 @@ class Scope:
         if token in self._tokens.tables:
             frame.sources.append(Source(text, ""))
         elif token in self._tokens.columns:
+            if self._is_item(frame):
+                frame.shown.add(text)
             self._want(frame, text)
         elif token in self._tokens.aliases and self._names_a_table:
             frame.sources[-1] = Source(self._last[0], text)
@@ -154,6 +159,10 @@ class Scope:
             frame.wanted.add(source)
         elif not frame.has(source) and (outer := frame.open_outer) is not None:
             outer.wanted.add(source)
+
+    def _is_item(self, frame: _Frame) -> bool:
+        """Whether a column that comes next is one of the SELECT list's own, and no argument."""
+        return frame.clause == "select" and self._depth == frame.depth and self._last[1] in _ITEMS
 
     @property
     def _alias(self) -> str:
@@ -179,7 +188,7 @@ class Scope:
     def _rules(self) -> Iterable[Callable[[_Frame], Iterable[int]]]:
         """Each gives tokens that may not come next."""
         yield from (self._strangers, self._exits, self._detours, self._tangents)
-        yield from (self._aliasing, self._aliases)
+        yield from (self._aliasing, self._aliases, self._repeats)
 
     def _strangers(self, frame: _Frame) -> Iterator[int]:
         """Columns whose table is not in scope."""
@@ -195,6 +204,13 @@ class Scope:
         if frame.clause == "ordered":
             return False
         return frame.has(source) or frame.open_outer is not None
+
+    def _repeats(self, frame: _Frame) -> Iterator[int]:
+        """Columns that the SELECT list shows already."""
+        if frame.shown and self._is_item(frame):
+            for token, column in self._tokens.columns.items():
+                if column in frame.shown:
+                    yield token
 
     def _exits(self, frame: _Frame) -> Iterator[int]:
         """What ends a FROM clause that is not complete."""
