@@ -132,6 +132,30 @@ def _count(draw: Drawer) -> Question | None:
     return Question(text, f"SELECT COUNT(*) FROM {draw.name}{where}")
 
 
+def _explained(draw: Drawer) -> Question | None:
+    """What a value is called, and in brackets what the table has in its place."""
+    column = draw.text()
+    if column is None:
+        return None
+    noun, named = draw.noun(), words(column)
+    said, value = draw.value(column), draw.value(column)
+    asked, shown = draw.rng.choice(
+        (
+            ("Count how many {} there are", "COUNT(*)"), ("How many {}", "COUNT(*)"),
+            ("List all {}", "*"), ("Show the {}", "*"),
+        )
+    )  # fmt: skip
+    told = draw.pick(
+        f"in {said} {named}. (The value for {said} {named} is {value}.)",
+        f"with {named} {said}. (The value for {said} is {value}.)",
+        f"in {said} {named} ({said} {named} is {value})",
+        f"that are {said} ({said} refers to {named} = '{value}')",
+        f"of {named} {said}; {said} means {value}",
+    )
+    where = f" WHERE {quoted(column.name)} = {literal(value)}"
+    return Question(f"{asked.format(noun)} {told}", f"SELECT {shown} FROM {draw.name}{where}")
+
+
 def _aggregate(draw: Drawer) -> Question | None:
     column = draw.number()
     if column is None:
@@ -275,6 +299,6 @@ def _dated(draw: Drawer) -> Question | None:
 
 MAKERS = (
     _project, _project, _about, _about, _about, _measure, _measure, _everything, _count, _count,
-    _aggregate, _top, _extreme, _sorted_list, _grouped, _distinct, _dated, _dated,
+    _explained, _explained, _explained,     _aggregate, _top, _extreme, _sorted_list, _grouped, _distinct, _dated, _dated,
 )  # fmt: skip
 """Each as often as it is listed."""
