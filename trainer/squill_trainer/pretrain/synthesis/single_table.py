@@ -299,7 +299,7 @@ def _dated(draw: Drawer) -> Question | None:
 
 MAKERS = (
     _project, _project, _about, _about, _about, _measure, _measure, _everything, _count, _count,
-    _explained, _explained, _explained, _aggregate, _top, _extreme, _sorted_list, _grouped, _distinct,
-    _dated, _dated,
+    _explained, _explained, _explained, _aggregate, _top, _extreme, _sorted_list, _grouped,
+    _distinct, _dated, _dated,
 )  # fmt: skip
 """Each as often as it is listed."""
