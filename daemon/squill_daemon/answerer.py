@@ -8,7 +8,8 @@ from dataclasses import replace
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from squill.adapters import speaks_of, user_registry
+from squill.adapters import user_registry
+from squill.adapters.words import speaks_of
 from squill.errors import AdapterError
 from squill.model_files import EMBEDDED_NAME
 from squill.paths import cache_directory

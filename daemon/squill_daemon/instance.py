@@ -126,9 +126,9 @@ def _take(lock: int, path: Path) -> None:
         time.sleep(_POLL_SECONDS)
 
 
-def _lock_now(descriptor: int) -> bool:
+def _lock_now(descriptor: int, kind: int = fcntl.LOCK_EX) -> bool:
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(descriptor, kind | fcntl.LOCK_NB)
     except BlockingIOError:
         return False
     return True
@@ -182,7 +182,7 @@ def _identity(file: Path | int) -> tuple[int, int] | None:
 def holder(paths: RuntimePaths) -> int | None:
     """Process id of the daemon that holds the lock, or None where none does."""
     with contextlib.suppress(FileNotFoundError), _opened(paths.lock, os.O_RDWR) as lock:
-        if not _lock_now(lock):
+        if not _lock_now(lock, fcntl.LOCK_SH):  # others may be looking as well
             return int(os.pread(lock, 20, 0) or b"0") or None
     return None
 

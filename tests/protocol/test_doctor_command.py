@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import pty
@@ -142,6 +143,16 @@ def _read_all(descriptor):
 
 
 # --- single failures, each with the real thing --------------------------------------------------
+
+
+def test_two_that_look_at_the_lock_do_not_take_each_other_for_a_daemon(folder, daemon):
+    assert folder.is_dir()
+    assert holder(runtime_paths()) == daemon.pid
+    daemon.kill()
+    daemon.wait(20)
+    with runtime_paths().lock.open() as lock:
+        fcntl.flock(lock, fcntl.LOCK_SH)
+        assert holder(runtime_paths()) is None
 
 
 def test_a_stale_socket_is_a_warning(folder, daemon):

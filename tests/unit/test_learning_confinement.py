@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from squill.adapters import speaks_of
+from squill.adapters.words import speaks_of
 from squill.ddl import parse_schema
 from squill_trainer.learning.confinement import confining_words, own_words
 from squill_trainer.learning.examples import Example

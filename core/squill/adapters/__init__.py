@@ -11,7 +11,6 @@
 from squill.adapters.card import AdapterCard
 from squill.adapters.content import CARD, CONFIG, WEIGHTS, adapter_digest, read_config
 from squill.adapters.registry import AdapterRegistry, user_registry
-from squill.adapters.words import speaks_of, spoken_words
 
 __all__ = [
     "CARD",
@@ -21,7 +20,5 @@ __all__ = [
     "AdapterRegistry",
     "adapter_digest",
     "read_config",
-    "speaks_of",
-    "spoken_words",
     "user_registry",
 ]

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from squill.adapters import spoken_words
+from squill.adapters.words import spoken_words
 from squill.prompt.words import stem
 from squill_trainer.learning.evaluation import measure
 from squill_trainer.learning.terms import house_terms, unknown_words

@@ -15,7 +15,7 @@ import sqlglot
 from sqlglot import exp
 from sqlglot.errors import SqlglotError
 
-from squill.adapters import spoken_words
+from squill.adapters.words import spoken_words
 from squill.prompt.slots.numbering import Numbering
 from squill.prompt.words import identifier_words, stem
 from squill_trainer.pretrain.synthesis.drawing import plural
