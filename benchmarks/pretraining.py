@@ -73,7 +73,7 @@ VARIANTS = (
     Variant("names and values spelled, as in `plain-1`", "spelled", spelled=True),
     Variant(
         "no labels for the slots behind the question",
-        training={"word_weight": 0.0} | {"role_weight": 0.0},
+        training={"word_weight": 0.0, "role_weight": 0.0},
     ),
     Variant("AdamW for the matrices too", training={"muon": False}),
     Variant("prompts of all lengths from the beginning", training={"short_first": False}),
@@ -90,10 +90,9 @@ def main() -> int:
     torch.set_num_threads(options.threads)
     about = {"tokens": options.tokens, "questions": options.questions}
     done = _read(options.json, about)
-    corpus: list[Corpus] = []  # read when the first variant wants it
     for variant in VARIANTS:
         if variant.name not in done:
-            done[variant.name] = _measured(variant, options, corpus)
+            done[variant.name] = _measured(variant, options)
             if options.json:
                 save_json(options.json, about | {"variants": done})
     print(_table(done))
@@ -110,12 +109,10 @@ def _read(path: Path | None, about: dict[str, Any]) -> dict[str, dict[str, float
     return dict(kept["variants"]) if same else {}
 
 
-def _measured(
-    variant: Variant, options: argparse.Namespace, corpus: list[Corpus]
-) -> dict[str, float]:
+def _measured(variant: Variant, options: argparse.Namespace) -> dict[str, float]:
     prepared = options.folder / "data" / variant.data
     if not (prepared / "prepared.json").exists():
-        _prepare(variant, options, prepared, corpus)
+        _prepare(variant, options, prepared)
     size = Tokenizer.from_file(str(prepared / "tokenizer.json")).get_vocab_size()
     config = LlamaConfig(
         vocab_size=size,
@@ -133,17 +130,13 @@ def _measured(
     return trainer.evaluate()
 
 
-def _prepare(
-    variant: Variant, options: argparse.Namespace, prepared: Path, corpus: list[Corpus]
-) -> None:
+def _prepare(variant: Variant, options: argparse.Namespace, prepared: Path) -> None:
     """One epoch of about as many tokens as are trained on, so that it holds all lengths."""
     mix = replace(
         variant.mix, share=options.share, entities=int(variant.mix.entities * options.share)
     )
     if variant.spelled:
-        if not corpus:
-            corpus.append(Corpus.read(options.data))
-        _prepare_spelled(options.data, prepared, corpus[0], mix)
+        _prepare_spelled(options.data, prepared, mix)
         return
     prepare(
         options.data,
@@ -161,9 +154,9 @@ def _prepare(
             shutil.copy(first / f"development-{name}.npz", prepared)
 
 
-def _prepare_spelled(data: Path, prepared: Path, corpus: Corpus, mix: Mix) -> None:
+def _prepare_spelled(data: Path, prepared: Path, mix: Mix) -> None:
     prepared.mkdir(parents=True, exist_ok=True)
-    rng = random.Random(0)
+    corpus, rng = Corpus.read(data), random.Random(0)
     drawn = draw(corpus.epoch(mix, rng), corpus, rng, AugmentationOptions())
     texts = list(_spelled(drawn))
     tokenizer = train_tokenizer((prompt + answer for prompt, answer in texts), _VOCABULARY)

@@ -48,7 +48,7 @@ class _Frame:
     clause: str = "select"
     sources: list[Source] = field(default_factory=list)
     wanted: set[Source] = field(default_factory=set)
-    shown: set[str] = field(default_factory=set)
+    shown: set[int] = field(default_factory=set)
     conditions: int = 0
 
     def chain(self) -> Iterator[_Frame]:
@@ -135,7 +135,7 @@ class Scope:
             frame.sources.append(Source(text, ""))
         elif token in self._tokens.columns:
             if self._is_item(frame):
-                frame.shown.add(text)
+                frame.shown.add(token)
             self._want(frame, text)
         elif token in self._tokens.aliases and self._names_a_table:
             frame.sources[-1] = Source(self._last[0], text)
@@ -205,12 +205,9 @@ class Scope:
             return False
         return frame.has(source) or frame.open_outer is not None
 
-    def _repeats(self, frame: _Frame) -> Iterator[int]:
+    def _repeats(self, frame: _Frame) -> Iterable[int]:
         """Columns that the SELECT list shows already."""
-        if frame.shown and self._is_item(frame):
-            for token, column in self._tokens.columns.items():
-                if column in frame.shown:
-                    yield token
+        return frame.shown if self._is_item(frame) else ()
 
     def _exits(self, frame: _Frame) -> Iterator[int]:
         """What ends a FROM clause that is not complete."""

@@ -125,8 +125,7 @@ class Retraining:
         learned, held_out = split(pairs.usable)
         asked = [_example(pair, pairs) for pair in held_out or learned]
         current = self._current.digest if self._current else None
-        examples = [_example(pair, pairs) for pair in pairs.usable]
-        self._words = await confining_words(daemon, examples)
+        self._words = await confining_words(daemon, [_example(p, pairs) for p in pairs.usable])
         self._report.say(f"measuring what is in use ({current[:12] if current else 'no adapter'})")
         trial = await Trial.begin(daemon, current, asked, watched_examples(_CANARY))
         for warm in (True, False) if self._only_added(pairs) else (False,):
