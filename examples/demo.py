@@ -11,6 +11,8 @@ from typing import Any
 
 from squill.client import DaemonClient, connect_or_start
 from squill.errors import SquillError
+from squill.paths import runtime_paths
+from squill_daemon.instance import wait_until_ended
 
 EXAMPLES = Path(__file__).parent
 
@@ -69,6 +71,8 @@ def main() -> int:
         except SquillError as error:
             print(f"squill: {error}", file=sys.stderr)
             return 3
+        finally:
+            wait_until_ended(runtime_paths())  # until then it writes into the folder
 
 
 if __name__ == "__main__":

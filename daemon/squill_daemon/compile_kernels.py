@@ -7,18 +7,30 @@ The daemon runs this beside itself, so that no question waits for it.
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 
 
 def begin(model: str) -> subprocess.Popen[bytes]:
-    """Start it at the lowest priority. ``model`` as in the settings; the caller waits for it."""
+    """Start it at the lowest priority, with the compilers that it starts in a group of its own.
+
+    ``model`` as in the settings; the caller waits for it, or ends it with `end`.
+    """
     return subprocess.Popen(
         [sys.executable, "-m", "squill_daemon.compile_kernels", model],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
+        start_new_session=True,
     )
+
+
+def end(compiling: subprocess.Popen[bytes]) -> None:
+    """Kill it where it runs still, and its compilers, which would go on writing into TMPDIR."""
+    if compiling.poll() is None:
+        os.killpg(compiling.pid, signal.SIGKILL)
+        compiling.wait()
 
 
 def main() -> int:

@@ -260,9 +260,8 @@ class MlxModel:
         )
 
     def _stop_compiling(self) -> None:
-        if self._compiling is not None and self._compiling.poll() is None:
-            self._compiling.kill()
-            self._compiling.wait()
+        if self._compiling is not None:
+            compile_kernels.end(self._compiling)
 
     def _keep_last_prompt(self) -> None:
         if self._kept is not None and (prefix := self._prefixes.last):
