@@ -2,7 +2,9 @@
 
 MLX compiles a function for the shapes that it is called with, so the keys and values are arrays
 of constant size, written at an offset that is an array too. mlx-lm's `KVCache` keeps just such
-arrays and grows them in steps. Import and use on the model thread only.
+arrays, but lets them have any length once a prompt was read in pieces. MLX forgets no shape that
+it compiled for, some 80 KB each, so their lengths are rounded here. Import and use on the model
+thread only.
 """
 
 from __future__ import annotations
@@ -62,11 +64,13 @@ class CompiledStep:
                 self._steps.popitem(last=False)
 
     def ready(self, adapter: LoadedAdapter | None, layers: LayerCaches) -> bool:
-        """Whether there is a step for this adapter and one more token has place in ``layers``."""
-        return adapter in self._steps and all(_has_place(layer) for layer in layers)
+        """Whether there is a step for this adapter and for such ``layers``."""
+        return adapter in self._steps and all(map(_is_ordinary, layers))
 
     def __call__(self, adapter: LoadedAdapter | None, token: int, layers: LayerCaches) -> mx.array:
         """Logits (1, vocabulary) behind ``token``, whose keys and values go into ``layers``."""
+        for layer in layers:
+            _make_place(layer)
         return _advance(self._steps[adapter], token, layers)
 
     def forget_adapters(self) -> None:
@@ -91,7 +95,7 @@ class CompiledStep:
         plain, layers = make_prompt_cache(self._model), make_prompt_cache(self._model)
         for caches in (plain, layers):
             mx.eval(self._model(mx.array([[1, 2]]), cache=caches))
-        if not all(_has_place(layer) for layer in layers):
+        if not all(map(_is_ordinary, layers)):
             return False
         for token in (3, 1):
             expected = self._model(mx.array([[token]]), cache=plain)[:, -1, :]
@@ -113,8 +117,17 @@ def _compiled_before() -> Path:
     return Path(tempfile.gettempdir()) / f"squill-compiled-{version('mlx')}"
 
 
-def _has_place(layer: Any) -> bool:
-    return type(layer) is KVCache and layer.keys is not None and layer.offset < layer.keys.shape[2]
+def _is_ordinary(layer: Any) -> bool:
+    return type(layer) is KVCache and layer.keys is not None
+
+
+def _make_place(layer: Any) -> None:
+    """For one more token, in arrays of a length that is a multiple of mlx-lm's step."""
+    length = layer.keys.shape[2]
+    wanted = -(-max(length, layer.offset + 1) // KVCache.step) * KVCache.step
+    if wanted > length:
+        widths = [(0, 0), (0, 0), (0, wanted - length), (0, 0)]
+        layer.keys, layer.values = mx.pad(layer.keys, widths), mx.pad(layer.values, widths)
 
 
 def _advance(step: Compiled, token: int, layers: LayerCaches) -> mx.array:

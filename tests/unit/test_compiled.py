@@ -58,17 +58,37 @@ def test_steps_over_the_end_of_the_buffer_give_the_plain_ones_logits(model):
     import mlx.core as mx
 
     step, plain, fast = compiled(model), read(model, 250), read(model, 250)
-    taken = []
     for token in range(3, 15):
         expected = model(mx.array([[token]]), cache=plain)[:, -1, :]
-        taken.append(step.ready(None, fast))
-        if taken[-1]:
-            found = step(None, token, fast)
-        else:
-            found = model(mx.array([[token]]), cache=fast)[:, -1, :]
+        assert step.ready(None, fast)
+        found = step(None, token, fast)
         np.testing.assert_allclose(np.array(found), np.array(expected), rtol=1e-4, atol=1e-4)
-    assert taken == [True] * 6 + [False] + [True] * 5
     assert [layer.offset for layer in fast] == [layer.offset for layer in plain]
+
+
+def test_prompts_of_all_lengths_are_served_by_one_compilation(model):
+    """MLX keeps all that it compiled: one for each length would be a leak."""
+    import mlx.core as mx
+
+    calls = []
+
+    class Counted:
+        layers = model.layers
+
+        def __call__(self, tokens: Any, cache: list[Any]) -> Any:
+            calls.append(tokens.shape)
+            return model(tokens, cache=cache)
+
+    step = compiled(Counted())
+    before = len(calls)
+    for length in (3, 60, 100, 130, 200):
+        layers = read(model, length)
+        for layer in layers:  # as they are when they leave a batch
+            layer.keys, layer.values = (
+                mx.contiguous(array[:, :, :length]) for array in (layer.keys, layer.values)
+            )
+        mx.eval(step(None, 5, layers))
+    assert len(calls) == before
 
 
 def test_a_copy_is_left_as_it_was(model):
