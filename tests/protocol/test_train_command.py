@@ -110,6 +110,23 @@ def test_what_learned_nothing_is_refused_and_says_why(
 
 
 @pytest.mark.timeout(300)
+def test_a_pair_is_asked_before_it_is_learned(workspace: Path) -> None:
+    teach(workspace)
+    asked = {"names": "name", "towns": "town", "ids": "id", "how many": "COUNT(*)"}
+    pairs = (
+        f"-- {question} of {word} clients\nSELECT {wanted} FROM clients WHERE grade = '{grade}';\n"
+        for word, grade in (("gold", "G"), ("rusty", "R"))
+        for question, wanted in asked.items()
+    )
+    (workspace / ".squill" / "examples" / "words.sql").write_text("".join(pairs))
+    done = train(workspace, 4)
+    assert "asking 1 pairs that are still to be learned" in done.stderr
+    (card,) = user_registry().cards()
+    assert card.figures["left_out_asked"] == 1
+    assert len(card.pairs) == 8
+
+
+@pytest.mark.timeout(300)
 def test_a_training_that_was_killed_goes_on(
     workspace: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -341,6 +341,16 @@ def test_pruning_keeps_the_newest_and_all_that_are_in_use(registry, digests):
     assert leftovers(registry) == []
 
 
+def test_an_adapter_that_nobody_uses_can_be_removed(registry, digests):
+    registry.activate(digests[0])
+    registry.activate(digests[1])
+    for digest in digests[:3]:
+        registry.remove(digest)
+    assert {card.digest for card in registry.cards()} == set(digests) - {digests[2]}
+    with pytest.raises(AdapterError, match="There is no adapter"):
+        registry.remove(digests[2])
+
+
 def test_pruning_an_empty_registry_does_nothing(registry):
     assert registry.prune(3) == ()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
@@ -24,7 +25,7 @@ from squill_trainer.learning.general import (
     watched_examples,
 )
 from squill_trainer.learning.pacing import Pacer, runs_on_battery
-from squill_trainer.learning.split import FEWEST, split
+from squill_trainer.learning.split import FEWEST, left_out, split
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -124,6 +125,63 @@ def test_of_a_few_pairs_none_is_held_out() -> None:
     assert split(pairs(FEWEST - 1)) == (pairs(FEWEST - 1), [])
 
 
+GUESTS = parse_schema("CREATE TABLE guests (id INT, name TEXT, points INT)", "sqlite").schema
+FEW = {
+    f"{number}": Example(f"{asked} of {noun}", f"SELECT {column} FROM guests WHERE {row}", GUESTS)
+    for number, (asked, column, noun, row) in enumerate(
+        (asked, column, noun, row)
+        for noun, row in (("regulars", "points > 9"), ("whales", "points > 99"))
+        for asked, column in (
+            ("names", "name"),
+            ("ids", "id"),
+            ("points", "points"),
+            ("how many", "COUNT(*)"),
+        )
+    )
+}
+
+
+def test_of_a_few_pairs_one_in_six_is_learned_later() -> None:
+    assert left_out(FEW, known=()) == ["0"]
+    more = FEW | {f"{digest} again": example for digest, example in FEW.items()}
+    assert left_out(more, known=()) == [], "each has a twin that gives it away"
+
+
+def test_what_the_adapter_in_use_knows_is_not_left_out() -> None:
+    assert left_out(FEW, known=("0", "1", "2", "3")) == ["4"]
+
+
+def test_a_word_is_never_left_out_altogether() -> None:
+    first, *others = FEW
+    rare = replace(FEW[first], question="names of skippers", sql="SELECT name FROM guests")
+    assert left_out(FEW | {first: rare}, known=others) == []
+
+
+def test_fewer_than_eight_pairs_are_all_learned_from_the_beginning() -> None:
+    assert left_out(dict([*FEW.items()][:7]), known=()) == []
+
+
+def left_out_figures(right: int, pairs: int = 9) -> Measured:
+    return replace(measured(pairs), left_out=Score(5, 5, right))
+
+
+def test_pairs_answered_before_they_were_learned_are_told() -> None:
+    verdict = judge(left_out_figures(4), left_out_figures(1), BASE)
+    assert verdict.promoted
+    assert "before it had learned them 1/5 → 4/5" in verdict.reason
+    assert verdict.figures["left_out_right"] == 4
+
+
+def test_one_that_only_knows_its_pairs_by_heart_is_refused() -> None:
+    verdict = judge(left_out_figures(1), left_out_figures(3, pairs=4), BASE)
+    assert not verdict.promoted
+    assert "had not learned yet: 3/5 before, 1/5 now" in verdict.reason
+
+
+def test_a_single_pair_left_out_may_go_wrong_of_a_half_trained_candidate() -> None:
+    assert judge(left_out_figures(2), left_out_figures(3, pairs=4), BASE).promoted
+
+
 def test_a_pair_stays_on_its_side_as_others_come() -> None:
     _, before = split(pairs(60))
     _, after = split(pairs(200))
@@ -205,7 +263,8 @@ async def improved(folder: Path, monkeypatch: pytest.MonkeyPatch, general: dict[
 
     async def train(*_: object, **__: object) -> run._Trained:
         checkpoint = Checkpoint(folder / "checkpoint", {})
-        return run._Trained(Trained(), "slots-2", checkpoint, 0.1, 1.0, (1.0, 0.75, 0.5))  # type: ignore[arg-type]
+        strengths = (1.0, 0.75, 0.5)
+        return run._Trained(Trained(), "slots-2", checkpoint, 0.1, 1.0, Score(), strengths)  # type: ignore[arg-type]
 
     async def measured(_: object, adapter: str | None, examples: Any) -> Score:
         if adapter is None:

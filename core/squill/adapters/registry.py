@@ -196,6 +196,21 @@ class AdapterRegistry:
             f"There is no earlier adapter to go back to for {where}. Activate one by its digest."
         )
 
+    def remove(self, digest: str) -> None:
+        """Remove an adapter, unless a workspace uses it or can go back to it.
+
+        Raises:
+            AdapterError: there is no such adapter.
+        """
+        with (
+            explained("Removing the adapter", AdapterError),
+            self._changing(),
+            self._pointers.lock(),
+        ):
+            folder = self.folder(digest)
+            if folder.name not in self._wanted():
+                self._remove(folder)
+
     def prune(self, keep: int) -> tuple[str, ...]:
         """Remove all but the newest ``keep`` and those that a workspace uses or can go back to.
 
@@ -206,13 +221,16 @@ class AdapterRegistry:
             self._changing(),
             self._pointers.lock(),
         ):
-            wanted = {card.digest for card in self.cards()[: max(keep, 0)]}
-            for pointer in self._pointers.all():
-                wanted |= {d for d in (pointer.active, *pointer.history) if d}
+            wanted = {card.digest for card in self.cards()[: max(keep, 0)]} | self._wanted()
             gone = tuple(digest for digest in self._digests() if digest not in wanted)
             for digest in gone:
                 self._remove(self.root / digest)
             return gone
+
+    def _wanted(self) -> set[str]:
+        """What a workspace uses or can go back to."""
+        pointers = self._pointers.all()
+        return {d for pointer in pointers for d in (pointer.active, *pointer.history) if d}
 
     @contextlib.contextmanager
     def _changing(self) -> Iterator[None]:

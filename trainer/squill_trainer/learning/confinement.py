@@ -17,6 +17,7 @@ from squill_trainer.learning.terms import house_terms, unknown_words
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from squill.schema import Schema
     from squill_trainer.learning.evaluation import Asks
     from squill_trainer.learning.examples import Example
 
@@ -34,20 +35,29 @@ async def confining_words(daemon: Asks, examples: Sequence[Example]) -> tuple[st
 
 
 def own_words(examples: Sequence[Example]) -> tuple[set[str], list[Example]]:
-    """Stems that name nothing in the tables, and the examples whose questions have none.
+    """Stems that name nothing in the tables, and the examples whose questions have none."""
+    each = words_of_each(examples)
+    wordless = [example for example, words in zip(examples, each, strict=True) if not words]
+    return set().union(*each), wordless
+
+
+def words_of_each(examples: Sequence[Example]) -> list[set[str]]:
+    """The stems in each question that name nothing in the tables.
 
     Of a question that has a house term it is the term's; of others all such words.
     """
-    words: set[str] = set()
-    wordless = []
-    for schema in dict.fromkeys(example.schema for example in examples):
-        own = [example for example in examples if example.schema == schema]
-        terms = _stems(term.phrase for term in house_terms(own))
-        for example in own:
-            unknown = set(unknown_words(example))
-            words |= unknown & terms or unknown
-            wordless += [] if unknown else [example]
-    return words, wordless
+    by_schema: dict[Schema, list[Example]] = {}
+    for example in examples:
+        by_schema.setdefault(example.schema, []).append(example)
+    terms = {
+        schema: _stems(term.phrase for term in house_terms(own))
+        for schema, own in by_schema.items()
+    }
+    unknown = [set(unknown_words(example)) for example in examples]
+    return [
+        words & terms[example.schema] or words
+        for example, words in zip(examples, unknown, strict=True)
+    ]
 
 
 def _stems(texts: Iterable[str]) -> set[str]:

@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field
 
-if TYPE_CHECKING:
-    from squill_trainer.learning.evaluation import Score
+from squill_trainer.learning.evaluation import Score
 
 _CANARY_NOISE = 0.02
 """So much of the general questions may go wrong before it counts as forgetting."""
 _BETTER_LOSS = 0.95
+_LEFT_OUT_NOISE = 1
+"""Pairs left out that may go wrong: few are asked, of a candidate that is half trained then."""
 
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """One adapter's figures. ``loss`` is of the pairs' SQL, in nats a token."""
+    """One adapter's figures. ``loss`` is of the pairs' SQL, in nats a token.
+
+    ``left_out`` is of pairs that it had not learned when it was asked them.
+    """
 
     pairs: Score
     canary: Score
     loss: float
+    left_out: Score = field(default_factory=Score)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +50,9 @@ def judge(candidate: Measured, current: Measured, base_canary: Score) -> Verdict
         "canary_asked": float(candidate.canary.asked),
         "canary_right_before": float(current.canary.right),
         "canary_right_base": float(base_canary.right),
+        "left_out_right": float(candidate.left_out.right),
+        "left_out_asked": float(candidate.left_out.asked),
+        "left_out_right_before": float(current.left_out.right),
         "loss": candidate.loss,
         "loss_before": current.loss,
     }
@@ -70,6 +77,12 @@ def _objection(candidate: Measured, current: Measured) -> str:
         return f"It answers fewer of the pairs: {before} before, {after} now."
     if after.valid < before.valid:
         return f"Fewer answers are valid: {before.valid} before, {after.valid} now."
+    missed = current.left_out.right - candidate.left_out.right
+    if candidate.left_out.asked and missed > _LEFT_OUT_NOISE:
+        return (
+            "It answers fewer of the pairs that it had not learned yet: "
+            f"{current.left_out} before, {candidate.left_out} now."
+        )
     if _is_better(candidate, current):
         return ""
     return f"It is no better than what is in use: {before} pairs before, {after} now."
@@ -78,13 +91,17 @@ def _objection(candidate: Measured, current: Measured) -> str:
 def _is_better(candidate: Measured, current: Measured) -> bool:
     return (
         candidate.pairs.right > current.pairs.right
+        or candidate.left_out.right > current.left_out.right
         or candidate.canary.right > current.canary.right
         or candidate.loss < _BETTER_LOSS * current.loss
     )
 
 
 def _gain(candidate: Measured, current: Measured) -> str:
+    unlearned = ""
+    if candidate.left_out.asked:
+        unlearned = f"before it had learned them {current.left_out} → {candidate.left_out}, "
     return (
-        f"pairs {current.pairs} → {candidate.pairs}, "
+        f"pairs {current.pairs} → {candidate.pairs}, {unlearned}"
         f"general questions {current.canary} → {candidate.canary}"
     )

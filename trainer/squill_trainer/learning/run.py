@@ -23,12 +23,13 @@ from squill_trainer.learning.batches import groups
 from squill_trainer.learning.checkpoint import Checkpoint
 from squill_trainer.learning.confinement import confining_words
 from squill_trainer.learning.curriculum import Curriculum
+from squill_trainer.learning.evaluation import Score
 from squill_trainer.learning.examples import Encoder, Example
 from squill_trainer.learning.general import watched_examples
 from squill_trainer.learning.lora import LoraTraining
 from squill_trainer.learning.need import card_in_use, needless
 from squill_trainer.learning.recipe import recipe_for
-from squill_trainer.learning.split import split
+from squill_trainer.learning.split import left_out, split
 from squill_trainer.learning.trial import Trial
 
 if TYPE_CHECKING:
@@ -125,11 +126,13 @@ class Retraining:
         learned, held_out = split(pairs.usable)
         asked = [_example(pair, pairs) for pair in held_out or learned]
         current = self._current.digest if self._current else None
+        later = [] if held_out else self._learned_later(pairs, learned)
         self._words = await confining_words(daemon, [_example(p, pairs) for p in pairs.usable])
         self._report.say(f"measuring what is in use ({current[:12] if current else 'no adapter'})")
-        trial = await Trial.begin(daemon, current, asked, watched_examples(_CANARY))
+        unlearned = [_example(pair, pairs) for pair in later]
+        trial = await Trial.begin(daemon, current, asked, watched_examples(_CANARY), unlearned)
         for warm in (True, False) if self._only_added(pairs) else (False,):
-            trained = await self._train(pairs, learned, asked, warm=warm)
+            trained = await self._train(pairs, learned, later, trial, warm=warm)
             digest, judged = await self._judged(pairs, trained, trial, warm=warm)
             if judged.verdict.promoted:
                 await self._activate(daemon, digest)
@@ -141,6 +144,11 @@ class Retraining:
         verdict = judged.verdict
         return Outcome(verdict.promoted, verdict.reason, digest, len(pairs.usable), before, after)
 
+    def _learned_later(self, pairs: Pairs, learned: Sequence[Pair]) -> list[Pair]:
+        known = self._current.pairs if self._current else ()
+        chosen = left_out({pair.digest: _example(pair, pairs) for pair in learned}, known)
+        return [pair for pair in learned if pair.digest in chosen]
+
     def _only_added(self, pairs: Pairs) -> bool:
         """Whether the adapter in use knows nothing but pairs that are still there."""
         digests = {pair.digest for pair in pairs.usable}
@@ -151,14 +159,16 @@ class Retraining:
     ) -> tuple[str, Judged]:
         """The candidate at the first strength at which it does not forget, else at the last."""
         for strength in trained.strengths:
-            digest = self._publish(trained, pairs, strength, warm=warm)
+            digest = self._publish(
+                trained.training, trained.prompt_format, pairs, warm=warm, strength=strength
+            )
             self._report.say(f"measuring the candidate at {strength:.1%} of its strength")
             reason = await trial.forgets(digest)
             if not reason:
                 break
             self._registry.annotate(digest, {}, reason)
             self._report.say(reason)
-        judged = await trial.judge(digest, trained.loss, trained.loss_before)
+        judged = await trial.judge(digest, trained.loss, trained.loss_before, trained.unlearned)
         self._registry.annotate(digest, judged.verdict.figures, judged.verdict.reason)
         return digest, judged
 
@@ -167,8 +177,15 @@ class Retraining:
         await daemon.call("adapters/activate", params)
 
     async def _train(
-        self, pairs: Pairs, learned: Sequence[Pair], asked: Sequence[Example], *, warm: bool
+        self,
+        pairs: Pairs,
+        learned: Sequence[Pair],
+        later: Sequence[Pair],
+        trial: Trial,
+        *,
+        warm: bool,
     ) -> _Trained:
+        """All of ``learned``; those of them that come ``later`` in the second half of the steps."""
         base = load_base(self._settings.model)
         encoder = Encoder(base.tokenizer, base.prompt_format)
         recipe = recipe_for(encoder.prompt_format.id, confined=bool(self._words))
@@ -180,35 +197,64 @@ class Retraining:
             base.model, recipe.lora, recipe.optimizer(len(examples), warm=warm), seed=recipe.seed
         )
         judged = groups(
-            [encoder.encode(e) for e in _expressible(asked, encoder)],
+            [encoder.encode(e) for e in _expressible(trial.asked, encoder)],
             longest=recipe.mixture.longest,
             most_tokens=recipe.mixture.most_tokens,
         )
-        curriculum = Curriculum(examples, encoder, recipe.mixture, recipe.seed)
+        first = [example for example in examples if example not in trial.left_out] or examples
+        beginning, whole = (
+            Curriculum(known, encoder, recipe.mixture, recipe.seed) for known in (first, examples)
+        )
         if recipe.focused:
-            training.focus(*curriculum.contrast())
+            training.focus(*beginning.contrast())
         loss_before = training.loss(judged)
         if self._current and self._take_over(training, self._current.digest):
             loss_before = training.loss(judged)
         if not warm:
             training.start_anew()
-        checkpoint = self._checkpoint(learned, recipe, warm=warm)
-        await self._steps(training, curriculum, checkpoint)
+        checkpoint = self._checkpoint(learned, later, recipe, warm=warm)
+        if checkpoint.resume(training):
+            self._report.say(f"going on from step {training.step}")
+        form, unlearned = encoder.prompt_format.id, Score()
+        if later and training.step <= training.steps // 2:
+            await self._steps(training, beginning, checkpoint, training.steps // 2)
+            unlearned = await self._unlearned(training, form, pairs, trial, warm=warm)
+        await self._steps(training, whole, checkpoint, training.steps)
         return _Trained(
             training,
-            encoder.prompt_format.id,
+            form,
             checkpoint,
             training.loss(judged),
             loss_before,
+            unlearned,
             _STRENGTHS[:1] if recipe.lora.dora else _STRENGTHS,
         )
 
-    def _publish(self, trained: _Trained, pairs: Pairs, strength: float, *, warm: bool) -> str:
+    async def _unlearned(
+        self, training: LoraTraining, prompt_format: str, pairs: Pairs, trial: Trial, *, warm: bool
+    ) -> Score:
+        """What is made of the pairs that come later, before they do."""
+        digest = self._publish(training, prompt_format, pairs, warm=warm)
+        self._report.say(f"asking {len(trial.left_out)} pairs that are still to be learned")
+        try:
+            return await trial.unlearned(digest)
+        finally:
+            self._registry.remove(digest)
+
+    def _publish(
+        self,
+        training: LoraTraining,
+        prompt_format: str,
+        pairs: Pairs,
+        *,
+        warm: bool,
+        strength: float = 1.0,
+    ) -> str:
         with tempfile.TemporaryDirectory(prefix="squill-adapter-") as place:
             card = self._registry.publish(
-                trained.training.save_adapter(Path(place), strength),
+                training.save_adapter(Path(place), strength),
                 base=self._base,
-                prompt_format=trained.prompt_format,
+                prompt_format=prompt_format,
                 parent=self._current.digest if self._current and warm else None,
                 pairs=[pair.digest for pair in pairs.usable],
                 words=self._words,
@@ -219,11 +265,14 @@ class Retraining:
         weights: Any = mx.load(str(self._registry.folder(digest) / WEIGHTS))
         return training.start_from(weights)
 
-    def _checkpoint(self, learned: Sequence[Pair], recipe: Recipe, *, warm: bool) -> Checkpoint:
+    def _checkpoint(
+        self, learned: Sequence[Pair], later: Sequence[Pair], recipe: Recipe, *, warm: bool
+    ) -> Checkpoint:
         name = workspace_name(self._workspace)
         subject = {
             "base": self._base,
             "pairs": [pair.digest for pair in learned],
+            "later": [pair.digest for pair in later],
             "words": list(self._words),
             "schemas": sorted({pair.definitions for pair in learned}),
             "parent": self._current.digest if self._current and warm else "",
@@ -232,15 +281,12 @@ class Retraining:
         return Checkpoint(state_directory() / "training" / f"{name}.safetensors", subject)
 
     async def _steps(
-        self, training: LoraTraining, curriculum: Curriculum, checkpoint: Checkpoint
+        self, training: LoraTraining, curriculum: Curriculum, checkpoint: Checkpoint, until: int
     ) -> None:
-        if checkpoint.resume(training):
-            self._report.say(f"going on from step {training.step}")
         saved = time.monotonic()
-        steps = training.steps
-        for step in training.train(curriculum.batches(training.step, steps)):
+        for step in training.train(curriculum.batches(training.step, until)):
             self._losses.append(step.loss)
-            self._report.step(step, steps)
+            self._report.step(step, training.steps)
             if time.monotonic() - saved > _CHECKPOINT_SECONDS:
                 checkpoint.save(training)
                 saved = time.monotonic()
@@ -254,6 +300,7 @@ class _Trained:
     checkpoint: Checkpoint
     loss: float
     loss_before: float
+    unlearned: Score
     strengths: tuple[float, ...]
 
 

@@ -26,36 +26,59 @@ class Judged:
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """The questions, of the pairs and general ones, and what the adapter in use made of them."""
+    """The questions, of the pairs and general ones, and what the adapter in use made of them.
+
+    ``left_out`` are of the pairs that it does not know, and that a candidate learns last.
+    """
 
     daemon: Asks
     asked: Sequence[Example]
     watched: Sequence[Example]
+    left_out: Sequence[Example]
     before: Score
+    left_out_before: Score
     general_before: Score
     general_base: Score
     _generals: dict[str, Score] = field(default_factory=dict)
 
     @staticmethod
     async def begin(
-        daemon: Asks, current: str | None, asked: Sequence[Example], watched: Sequence[Example]
+        daemon: Asks,
+        current: str | None,
+        asked: Sequence[Example],
+        watched: Sequence[Example],
+        left_out: Sequence[Example] = (),
     ) -> Trial:
         """``current`` is the digest in use, None for the base model."""
         before = await measure(daemon, current, asked)
+        left_out_before = await measure(daemon, current, left_out)
         general_before = await measure(daemon, current, watched)
         general_base = await measure(daemon, None, watched) if current else general_before
-        return Trial(daemon, asked, watched, before, general_before, general_base)
+        return Trial(
+            daemon,
+            asked,
+            watched,
+            left_out,
+            before,
+            left_out_before,
+            general_before,
+            general_base,
+        )
+
+    async def unlearned(self, digest: str) -> Score:
+        """Of the pairs left out, by a candidate that has not learned them."""
+        return await measure(self.daemon, digest, self.left_out)
 
     async def forgets(self, digest: str) -> str:
         """`gate.forgetting` of the candidate."""
         return forgetting(await self._general(digest), self.general_before, self.general_base)
 
-    async def judge(self, digest: str, loss: float, loss_before: float) -> Judged:
-        """The losses are of the pairs' SQL, in nats a token."""
+    async def judge(self, digest: str, loss: float, loss_before: float, unlearned: Score) -> Judged:
+        """The losses are of the pairs' SQL, in nats a token; ``unlearned`` is `unlearned`'s."""
         after = await measure(self.daemon, digest, self.asked)
         verdict = judge(
-            Measured(after, await self._general(digest), loss),
-            Measured(self.before, self.general_before, loss_before),
+            Measured(after, await self._general(digest), loss, unlearned),
+            Measured(self.before, self.general_before, loss_before, self.left_out_before),
             self.general_base,
         )
         return Judged(verdict, after)
