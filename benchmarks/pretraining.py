@@ -3,9 +3,10 @@
     python benchmarks/pretraining.py ../shared/data runs/ablations --json ablations.json
 
 Trains a model from scratch for each variant, the recipe with one thing changed, on as many tokens
-each, and judges all on the same unseen questions: the share of column slots, and of whole answers,
-that are right where each token is predicted after the right ones (no grammar, no resampling). A few
-hundred thousand tokens show how quickly a recipe learns, not where it ends. Needs PyTorch. What is
+each, and judges all on the same unseen questions: the loss of a token of the answer, and the share
+of column slots, and of whole answers, that are right where each token is predicted after the right
+ones (no grammar, no resampling). A million tokens show how quickly a recipe learns, not where it
+ends. Needs PyTorch. What is
 in the JSON file already is not trained again.
 """
 
@@ -13,6 +14,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import random
 import shutil
 import sys
@@ -71,24 +73,25 @@ class Variant:
 VARIANTS = (
     Variant("the recipe"),
     Variant("names and values spelled, as in `plain-1`", "spelled", spelled=True),
+    Variant("AdamW for the matrices too", training={"muon": False}),
+    Variant("no synthetic questions", "unsynthetic", mix=Mix(synthetic=0, entities=0)),
+    Variant("schemas as they are", "unchanged", augmentation=_AS_THEY_ARE),
+    Variant("hidden size 128, 4 layers", hidden=128, layers=4),
+    Variant("WikiSQL alone", "wikisql", mix=Mix(1.0, 0.0, 0.0, 0.0, synthetic=0, entities=0)),
+    Variant("hidden size 384", hidden=384),
     Variant(
         "no labels for the slots behind the question",
         training={"word_weight": 0.0, "role_weight": 0.0},
     ),
-    Variant("AdamW for the matrices too", training={"muon": False}),
     Variant("prompts of all lengths from the beginning", training={"short_first": False}),
-    Variant("schemas as they are", "unchanged", augmentation=_AS_THEY_ARE),
-    Variant("no synthetic questions", "unsynthetic", mix=Mix(synthetic=0, entities=0)),
-    Variant("WikiSQL alone", "wikisql", mix=Mix(1.0, 0.0, 0.0, 0.0, synthetic=0, entities=0)),
-    Variant("hidden size 128, 4 layers", hidden=128, layers=4),
-    Variant("hidden size 384", hidden=384),
 )
 
 
 def main() -> int:
     options = _options()
     torch.set_num_threads(options.threads)
-    about = {"tokens": options.tokens, "questions": options.questions}
+    names = ("tokens", "batch_tokens", "questions")
+    about = {name: getattr(options, name) for name in names}
     done = _read(options.json, about)
     for variant in VARIANTS:
         if variant.name not in done:
@@ -96,7 +99,7 @@ def main() -> int:
             if options.json:
                 save_json(options.json, about | {"variants": done})
     print(_table(done))
-    facts = machine() | {"tokens": f"{options.tokens:,}", "questions": str(options.questions)}
+    facts = machine() | {name.replace("_", " "): f"{value:,}" for name, value in about.items()}
     print("\n" + described(facts | {"PyTorch": torch.__version__}))
     return 0
 
@@ -122,7 +125,10 @@ def _measured(variant: Variant, options: argparse.Namespace) -> dict[str, float]
         num_attention_heads=variant.hidden // 64,
     )
     training = TrainingOptions(
-        token_budget=options.tokens, judged=options.questions, judged_every=10**6
+        token_budget=options.tokens,
+        batch_tokens=options.batch_tokens,
+        judged=options.questions,
+        judged_every=10**6,
     )
     run = options.folder / "runs" / _file_name(variant.name)
     trainer = Trainer(prepared, run, config, replace(training, **variant.training))
@@ -198,17 +204,19 @@ def _file_name(name: str) -> str:
 
 
 def _table(done: dict[str, dict[str, float]]) -> str:
-    names = ("wikisql_columns", "wikisql_exact", "spider_columns", "spider_exact")
-    header = ["", *(name.replace("_", ", ").replace("exact", "whole answers") for name in names)]
-    rows = [
-        [name, *(_share(name, figures, one) for one in names)] for name, figures in done.items()
-    ]
-    return markdown([header, *rows])
+    header = [""]
+    for name in DEVELOPMENT_FILES:
+        header += [f"{name}: loss", "columns", "whole answers"]
+    return markdown([header, *([name, *_cells(figures)] for name, figures in done.items())])
 
 
-def _share(variant: str, figures: dict[str, float], name: str) -> str:
-    spelled = any(one.spelled for one in VARIANTS if one.name == variant)
-    return "-" if spelled and name.endswith("columns") else f"{figures[name]:.1%}"
+def _cells(figures: dict[str, float]) -> Iterator[str]:
+    """An answer that spells its names has no column slots, and more tokens to share its loss."""
+    for name in DEVELOPMENT_FILES:
+        columns = figures[f"{name}_columns"]
+        yield f"{figures[name]:.2f}"
+        yield "-" if math.isnan(columns) else f"{columns:.1%}"
+        yield f"{figures[f'{name}_exact']:.1%}"
 
 
 def _options() -> argparse.Namespace:
@@ -217,8 +225,9 @@ def _options() -> argparse.Namespace:
     )
     parser.add_argument("data", type=Path, help="folder of *.train.jsonl.gz and *.dev.jsonl.gz")
     parser.add_argument("folder", type=Path, help="where data and checkpoints go")
-    parser.add_argument("--tokens", type=int, default=1_000_000, help="that each is trained on")
-    parser.add_argument("--share", type=float, default=0.11, help="of the data, for as many tokens")
+    parser.add_argument("--tokens", type=int, default=1_200_000, help="that each is trained on")
+    parser.add_argument("--share", type=float, default=0.13, help="of the data, for as many tokens")
+    parser.add_argument("--batch-tokens", type=int, default=1500, help="small: steps count early")
     parser.add_argument("--questions", type=int, default=300, help="of each data set")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--json", type=Path, metavar="FILE", help="keep the figures, and go on")
