@@ -31,7 +31,7 @@ def _load_and_shorten() -> object:
 
 def _shorten(steps: int) -> None:
     from squill_trainer.commands import train_progress
-    from squill_trainer.learning import curriculum, recipe, run
+    from squill_trainer.learning import candidate, curriculum, recipe, run
     from squill_trainer.learning.curriculum import Mixture
     from squill_trainer.learning.general import replayed_examples
 
@@ -49,7 +49,7 @@ def _shorten(steps: int) -> None:
     curriculum.real_examples = lambda: replayed_examples(_POOL)
     run._CANARY = 0
     run.watched_examples = lambda _: ()
-    run._CHECKPOINT_SECONDS = 0.0
+    candidate._CHECKPOINT_SECONDS = 0.0
     train_progress._LINE_SECONDS = 0.0
 
 

@@ -13,7 +13,7 @@ from squill.adapters import AdapterRegistry, adapter_digest
 from squill.ddl import parse_schema
 from squill.errors import AdapterError, NoValidAnswerError
 from squill.settings import Settings
-from squill_trainer.learning import pacing, run, trial
+from squill_trainer.learning import candidate, pacing, run, trial
 from squill_trainer.learning.checkpoint import Checkpoint
 from squill_trainer.learning.evaluation import Score, measure
 from squill_trainer.learning.examples import Example
@@ -257,14 +257,15 @@ async def improved(folder: Path, monkeypatch: pytest.MonkeyPatch, general: dict[
     """What becomes of a candidate that answers so many general questions at each strength; which
     were put in use, and which were asked the pairs.
     """
-    retraining = run.Retraining(folder, Settings(), Any, run.Report(lambda _: None, Any))  # type: ignore[arg-type]
+    report = candidate.Report(lambda _: None, Any)  # type: ignore[arg-type]
+    retraining = run.Retraining(folder, Settings(), Any, report)  # type: ignore[arg-type]
     retraining._registry = registry = AdapterRegistry(folder / "adapters")
     retraining._base, retraining._current = "b" * 64, None
 
-    async def train(*_: object, **__: object) -> run._Trained:
+    async def train(*_: object, **__: object) -> candidate.Trained:
         checkpoint = Checkpoint(folder / "checkpoint", {})
         strengths = (1.0, 0.75, 0.5)
-        return run._Trained(Trained(), "slots-2", checkpoint, 0.1, 1.0, Score(), strengths)  # type: ignore[arg-type]
+        return candidate.Trained(Trained(), "slots-2", checkpoint, 0.1, 1.0, Score(), strengths)  # type: ignore[arg-type]
 
     async def measured(_: object, adapter: str | None, examples: Any) -> Score:
         if adapter is None:
@@ -281,7 +282,7 @@ async def improved(folder: Path, monkeypatch: pytest.MonkeyPatch, general: dict[
     async def activate(_: object, digest: str) -> None:
         activated.append((registry.folder(digest) / "adapters.safetensors").read_text())
 
-    monkeypatch.setattr(retraining, "_train", train)
+    monkeypatch.setattr(candidate.CandidateTraining, "train", train)
     monkeypatch.setattr(retraining, "_activate", activate)
     monkeypatch.setattr(trial, "measure", measured)
     outcome = await retraining._improve(SimpleNamespace(usable=[]), None)  # type: ignore[arg-type]

@@ -13,8 +13,9 @@ from squill.paths import runtime_paths
 from squill.private import make_private_directory
 from squill.training import Training, TrainingHistory, TrainingReport
 from squill_trainer.commands.train_progress import DaemonReporter, terminal_progress
+from squill_trainer.learning.candidate import Report
 from squill_trainer.learning.pacing import Pacer
-from squill_trainer.learning.run import Report, Retraining
+from squill_trainer.learning.run import Retraining
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -5,12 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from squill.errors import SchemaError
 from squill.prompt.slots import SlotsFormat
 from squill.prompt.slots.format import render
 from squill.prompt.slots.numbering import Numbering
 from squill.prompt.slots.target import to_target
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from squill.pairs import Pair, Pairs
     from squill.prompt.base import PromptFormat
     from squill.schema import Schema
 
@@ -87,3 +91,20 @@ class Encoder:
         asked = self._tokenizer.encode(prompt, add_special_tokens=special)
         answer = self._tokenizer.encode(target, add_special_tokens=False)
         return TokenSequence((*asked, *answer, self._tokenizer.eos_token_id), len(asked))
+
+
+def example_of(pair: Pair, pairs: Pairs) -> Example:
+    schema = pairs.schema_of(pair)
+    return Example(pair.question, pair.sql, replace(schema, dialect=pair.dialect))
+
+
+def expressible(examples: Iterable[Example], encoder: Encoder) -> list[Example]:
+    """Those whose answers the model's form can say: the embedded model writes queries only."""
+    found = []
+    for example in examples:
+        try:
+            encoder.encode(example)
+        except SchemaError:
+            continue
+        found.append(example)
+    return found
