@@ -6,8 +6,8 @@ Trains a model from scratch for each variant, the recipe with one thing changed,
 each, and judges all on the same unseen questions: the loss of a token of the answer, and the share
 of column slots, and of whole answers, that are right where each token is predicted after the right
 ones (no grammar, no resampling). A million tokens show how quickly a recipe learns, not where it
-ends. Needs PyTorch. What is
-in the JSON file already is not trained again.
+ends. Needs PyTorch. What is in the JSON file already is not trained again; several processes may
+fill one with `--only`, once the first line has prepared its data.
 """
 
 from __future__ import annotations
@@ -93,15 +93,23 @@ def main() -> int:
     names = ("tokens", "batch_tokens", "questions")
     about = {name: getattr(options, name) for name in names}
     done = _read(options.json, about)
-    for variant in VARIANTS:
+    for variant in _chosen(options.only):
         if variant.name not in done:
-            done[variant.name] = _measured(variant, options)
+            figures = _measured(variant, options)
+            done |= _read(options.json, about) | {variant.name: figures}
             if options.json:
                 save_json(options.json, about | {"variants": done})
-    print(_table(done))
+    print(
+        _table({variant.name: done[variant.name] for variant in VARIANTS if variant.name in done})
+    )
     facts = machine() | {name.replace("_", " "): f"{value:,}" for name, value in about.items()}
     print("\n" + described(facts | {"PyTorch": torch.__version__}))
     return 0
+
+
+def _chosen(only: str) -> Sequence[Variant]:
+    numbers = [int(number) for number in only.split(",")] if only else range(1, len(VARIANTS) + 1)
+    return [VARIANTS[number - 1] for number in numbers]
 
 
 def _read(path: Path | None, about: dict[str, Any]) -> dict[str, dict[str, float]]:
@@ -230,6 +238,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--batch-tokens", type=int, default=1500, help="small: steps count early")
     parser.add_argument("--questions", type=int, default=300, help="of each data set")
     parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--only", default="", metavar="N,M", help="lines of the table, from 1")
     parser.add_argument("--json", type=Path, metavar="FILE", help="keep the figures, and go on")
     return parser.parse_args()
 
