@@ -120,7 +120,7 @@ def test_a_pair_is_asked_before_it_is_learned(workspace: Path) -> None:
     )
     (workspace / ".squill" / "examples" / "words.sql").write_text("".join(pairs))
     done = train(workspace, 4)
-    assert "asking 1 pairs that are still to be learned" in done.stderr
+    assert "asking the pairs that were left out until now" in done.stderr
     (card,) = user_registry().cards()
     assert card.figures["left_out_asked"] == 1
     assert len(card.pairs) == 8

@@ -25,7 +25,7 @@ from squill_trainer.learning.general import (
     watched_examples,
 )
 from squill_trainer.learning.pacing import Pacer, runs_on_battery
-from squill_trainer.learning.split import FEWEST, left_out, split
+from squill_trainer.learning.split import FEWEST, choose_left_out, split
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -142,23 +142,23 @@ FEW = {
 
 
 def test_of_a_few_pairs_one_in_six_is_learned_later() -> None:
-    assert left_out(FEW, known=()) == ["0"]
+    assert choose_left_out(FEW, known=()) == ["0"]
     more = FEW | {f"{digest} again": example for digest, example in FEW.items()}
-    assert left_out(more, known=()) == [], "each has a twin that gives it away"
+    assert choose_left_out(more, known=()) == [], "each has a twin that gives it away"
 
 
 def test_what_the_adapter_in_use_knows_is_not_left_out() -> None:
-    assert left_out(FEW, known=("0", "1", "2", "3")) == ["4"]
+    assert choose_left_out(FEW, known=("0", "1", "2", "3")) == ["4"]
 
 
 def test_a_word_is_never_left_out_altogether() -> None:
     first, *others = FEW
     rare = replace(FEW[first], question="names of skippers", sql="SELECT name FROM guests")
-    assert left_out(FEW | {first: rare}, known=others) == []
+    assert choose_left_out(FEW | {first: rare}, known=others) == []
 
 
 def test_fewer_than_eight_pairs_are_all_learned_from_the_beginning() -> None:
-    assert left_out(dict([*FEW.items()][:7]), known=()) == []
+    assert choose_left_out(dict([*FEW.items()][:7]), known=()) == []
 
 
 def left_out_figures(right: int, pairs: int = 9) -> Measured:
@@ -168,7 +168,7 @@ def left_out_figures(right: int, pairs: int = 9) -> Measured:
 def test_pairs_answered_before_they_were_learned_are_told() -> None:
     verdict = judge(left_out_figures(4), left_out_figures(1), BASE)
     assert verdict.promoted
-    assert "before it had learned them 1/5 → 4/5" in verdict.reason
+    assert "pairs not learned yet 1/5 → 4/5" in verdict.reason
     assert verdict.figures["left_out_right"] == 4
 
 
@@ -263,9 +263,15 @@ async def improved(folder: Path, monkeypatch: pytest.MonkeyPatch, general: dict[
     retraining._base, retraining._current = "b" * 64, None
 
     async def train(*_: object, **__: object) -> candidate.Trained:
-        checkpoint = Checkpoint(folder / "checkpoint", {})
-        strengths = (1.0, 0.75, 0.5)
-        return candidate.Trained(Trained(), "slots-2", checkpoint, 0.1, 1.0, Score(), strengths)  # type: ignore[arg-type]
+        course = SimpleNamespace(
+            training=Trained(),
+            prompt_format="slots-2",
+            warm=False,
+            loss_before=1.0,
+            checkpoint=Checkpoint(folder / "checkpoint", {}),
+            strengths=(1.0, 0.75, 0.5),
+        )
+        return candidate.Trained(course, 0.1, Score())  # type: ignore[arg-type]
 
     async def measured(_: object, adapter: str | None, examples: Any) -> Score:
         if adapter is None:

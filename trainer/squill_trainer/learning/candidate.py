@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -50,41 +50,30 @@ class Report:
 
 @dataclass(frozen=True, slots=True)
 class Lesson:
-    """What is learned, beside what: ``learned`` of the ``pairs``, those of them that come ``later``
-    in the second half of the steps. ``words`` are the adapter's own, ``base`` the model's digest.
+    """``learned`` of the ``pairs`` are trained on, the ``left_out`` in the second half of it alone.
+
+    ``base`` is the model's digest, ``current`` the adapter in use, ``words`` the next one's own.
     """
 
     base: str
     current: AdapterCard | None
     pairs: Pairs
     learned: Sequence[Pair]
-    later: Sequence[Pair]
+    left_out: Sequence[Pair]
     words: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Trained:
-    """``loss`` and ``loss_before`` are of the asked pairs' SQL, in nats a token.
+class Course:
+    """One training; ``warm``: on from the adapter in use.
 
-    ``unlearned`` is what was made of the pairs that came later, before they did; nobody was asked
-    where a training went on from a checkpoint behind that.
+    The first half of the steps reads ``beginning``, the other ``whole``. ``judged`` is what losses
+    are of; ``strengths`` are the shares of the result that may be published.
     """
 
     training: LoraTraining
     prompt_format: str
-    checkpoint: Checkpoint
-    loss: float
-    loss_before: float
-    unlearned: Score
-    strengths: tuple[float, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class _Course:
-    """``beginning`` is what the first half of the steps reads where pairs come later."""
-
-    training: LoraTraining
-    prompt_format: str
+    warm: bool
     beginning: Curriculum
     whole: Curriculum
     judged: Sequence[Group]
@@ -93,56 +82,66 @@ class _Course:
     strengths: tuple[float, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Trained:
+    """``loss`` is of the asked pairs' SQL, in nats a token.
+
+    ``left_out`` is what was made of those pairs before they were learned; nobody was asked where a
+    training went on from a checkpoint behind that.
+    """
+
+    course: Course
+    loss: float
+    left_out: Score
+
+
+@dataclass(slots=True)
 class CandidateTraining:
     """Any number of tries at one lesson, for ``workspace``. ``losses`` are of all their steps."""
 
-    def __init__(
-        self,
-        workspace: Path,
-        settings: Settings,
-        registry: AdapterRegistry,
-        lesson: Lesson,
-        pacer: Pacer,
-        report: Report,
-    ) -> None:
-        self.losses: list[float] = []
-        self._workspace = workspace
-        self._settings = settings
-        self._registry = registry
-        self._lesson = lesson
-        self._pacer = pacer
-        self._report = report
+    workspace: Path
+    settings: Settings
+    registry: AdapterRegistry
+    lesson: Lesson
+    pacer: Pacer
+    report: Report
+    losses: list[float] = field(default_factory=list)
 
     async def train(self, trial: Trial, *, warm: bool) -> Trained:
-        """``warm``: on from the adapter in use.
-
+        """
         Raises:
             SquillError: the model cannot be loaded or trained, or the daemon cannot be reached.
         """
         course = self._course(trial, warm=warm)
-        training, unlearned = course.training, Score()
+        training, left_out = course.training, Score()
         half = training.steps // 2
-        if self._lesson.later and training.step <= half:
-            await self._steps(training, course.beginning, course.checkpoint, half)
-            unlearned = await self._unlearned(training, course.prompt_format, trial, warm=warm)
-        await self._steps(training, course.whole, course.checkpoint, training.steps)
-        return Trained(
-            training,
-            course.prompt_format,
-            course.checkpoint,
-            training.loss(course.judged),
-            course.loss_before,
-            unlearned,
-            course.strengths,
-        )
+        if trial.left_out and training.step <= half:
+            await self._steps(course, course.beginning, half)
+            left_out = await self._ask_left_out(course, trial)
+        await self._steps(course, course.whole, training.steps)
+        return Trained(course, training.loss(course.judged), left_out)
 
-    def _course(self, trial: Trial, *, warm: bool) -> _Course:
-        """All that a training needs, its weights where they begin or where a kill left them."""
-        lesson = self._lesson
-        base = load_base(self._settings.model)
+    def publish(self, course: Course, strength: float = 1.0) -> str:
+        """Puts what was learned by now into the registry, at a share of it; gives its digest."""
+        lesson = self.lesson
+        with tempfile.TemporaryDirectory(prefix="squill-adapter-") as place:
+            card = self.registry.publish(
+                course.training.save_adapter(Path(place), strength),
+                base=lesson.base,
+                prompt_format=course.prompt_format,
+                parent=lesson.current.digest if lesson.current and course.warm else None,
+                pairs=[pair.digest for pair in lesson.pairs.usable],
+                words=lesson.words,
+            )
+        return card.digest
+
+    def _course(self, trial: Trial, *, warm: bool) -> Course:
+        """A training whose weights are where it begins, or where a kill left them."""
+        lesson = self.lesson
+        base = load_base(self.settings.model)
         encoder = Encoder(base.tokenizer, base.prompt_format)
         recipe = recipe_for(encoder.prompt_format.id, confined=bool(lesson.words))
-        recipe = recipe.at_most(self._settings.learning.most_steps)
+        recipe = recipe.at_most(self.settings.learning.most_steps)
         learned = (example_of(pair, lesson.pairs) for pair in lesson.learned)
         examples = expressible(learned, encoder)
         if not examples:
@@ -150,10 +149,10 @@ class CandidateTraining:
         training = LoraTraining(
             base.model, recipe.lora, recipe.optimizer(len(examples), warm=warm), seed=recipe.seed
         )
-        first = [example for example in examples if example not in trial.left_out] or examples
-        beginning, whole = (
-            Curriculum(known, encoder, recipe.mixture, recipe.seed) for known in (first, examples)
-        )
+        beginning = whole = Curriculum(examples, encoder, recipe.mixture, recipe.seed)
+        first = [example for example in examples if example not in trial.left_out]
+        if first and first != examples:
+            beginning = Curriculum(first, encoder, recipe.mixture, recipe.seed)
         if recipe.focused:
             training.focus(*beginning.contrast())
         judged = groups(
@@ -161,73 +160,59 @@ class CandidateTraining:
             longest=recipe.mixture.longest,
             most_tokens=recipe.mixture.most_tokens,
         )
-        loss_before = self._begin(training, judged, warm=warm)
-        checkpoint = self._checkpoint(recipe, warm=warm)
-        if checkpoint.resume(training):
-            self._report.say(f"going on from step {training.step}")
-        strengths = _STRENGTHS[:1] if recipe.lora.dora else _STRENGTHS
-        form = encoder.prompt_format.id
-        return _Course(training, form, beginning, whole, judged, loss_before, checkpoint, strengths)
+        course = Course(
+            training,
+            encoder.prompt_format.id,
+            warm,
+            beginning,
+            whole,
+            judged,
+            self._begin(training, judged, warm=warm),
+            self._checkpoint(recipe, warm=warm),
+            _STRENGTHS[:1] if recipe.lora.dora else _STRENGTHS,
+        )
+        if course.checkpoint.resume(training):
+            self.report.say(f"going on from step {training.step}")
+        return course
 
     def _begin(self, training: LoraTraining, judged: Sequence[Group], *, warm: bool) -> float:
         """Puts the weights where a training begins; gives the loss of what is in use."""
+        if current := self.lesson.current:
+            weights: Any = mx.load(str(self.registry.folder(current.digest) / WEIGHTS))
+            training.start_from(weights)
         loss = training.loss(judged)
-        if current := self._lesson.current:
-            weights: Any = mx.load(str(self._registry.folder(current.digest) / WEIGHTS))
-            if training.start_from(weights):
-                loss = training.loss(judged)
         if not warm:
             training.start_anew()
         return loss
 
-    def publish(
-        self, training: LoraTraining, prompt_format: str, *, warm: bool, strength: float = 1.0
-    ) -> str:
-        """Puts what was learned by now into the registry, at a share of it; gives its digest."""
-        lesson = self._lesson
-        with tempfile.TemporaryDirectory(prefix="squill-adapter-") as place:
-            card = self._registry.publish(
-                training.save_adapter(Path(place), strength),
-                base=lesson.base,
-                prompt_format=prompt_format,
-                parent=lesson.current.digest if lesson.current and warm else None,
-                pairs=[pair.digest for pair in lesson.pairs.usable],
-                words=lesson.words,
-            )
-        return card.digest
-
-    async def _unlearned(
-        self, training: LoraTraining, prompt_format: str, trial: Trial, *, warm: bool
-    ) -> Score:
-        digest = self.publish(training, prompt_format, warm=warm)
-        self._report.say(f"asking {len(trial.left_out)} pairs that are still to be learned")
+    async def _ask_left_out(self, course: Course, trial: Trial) -> Score:
+        digest = self.publish(course)
+        self.report.say("asking the pairs that were left out until now")
         try:
-            return await trial.unlearned(digest)
+            return await trial.ask_left_out(digest)
         finally:
-            self._registry.remove(digest)
+            self.registry.remove(digest)
 
     def _checkpoint(self, recipe: Recipe, *, warm: bool) -> Checkpoint:
-        lesson = self._lesson
+        lesson = self.lesson
         subject = {
             "base": lesson.base,
             "pairs": [pair.digest for pair in lesson.learned],
-            "later": [pair.digest for pair in lesson.later],
+            "left_out": [pair.digest for pair in lesson.left_out],
             "words": list(lesson.words),
             "schemas": sorted({pair.definitions for pair in lesson.learned}),
             "parent": lesson.current.digest if lesson.current and warm else "",
             "seed": recipe.seed,
         }
-        name = workspace_name(self._workspace)
+        name = workspace_name(self.workspace)
         return Checkpoint(state_directory() / "training" / f"{name}.safetensors", subject)
 
-    async def _steps(
-        self, training: LoraTraining, curriculum: Curriculum, checkpoint: Checkpoint, until: int
-    ) -> None:
-        saved = time.monotonic()
+    async def _steps(self, course: Course, curriculum: Curriculum, until: int) -> None:
+        training, saved = course.training, time.monotonic()
         for step in training.train(curriculum.batches(training.step, until)):
             self.losses.append(step.loss)
-            self._report.step(step, training.steps)
+            self.report.step(step, training.steps)
             if time.monotonic() - saved > _CHECKPOINT_SECONDS:
-                checkpoint.save(training)
+                course.checkpoint.save(training)
                 saved = time.monotonic()
-            await self._pacer.wait()
+            await self.pacer.wait()

@@ -98,10 +98,10 @@ def _is_better(candidate: Measured, current: Measured) -> bool:
 
 
 def _gain(candidate: Measured, current: Measured) -> str:
-    unlearned = ""
+    left_out = ""
     if candidate.left_out.asked:
-        unlearned = f"before it had learned them {current.left_out} → {candidate.left_out}, "
+        left_out = f"pairs not learned yet {current.left_out} → {candidate.left_out}, "
     return (
-        f"pairs {current.pairs} → {candidate.pairs}, {unlearned}"
+        f"pairs {current.pairs} → {candidate.pairs}, {left_out}"
         f"general questions {current.canary} → {candidate.canary}"
     )

@@ -19,7 +19,7 @@ from squill_trainer.learning.confinement import confining_words
 from squill_trainer.learning.examples import example_of
 from squill_trainer.learning.general import watched_examples
 from squill_trainer.learning.need import card_in_use, needless
-from squill_trainer.learning.split import left_out, split
+from squill_trainer.learning.split import choose_left_out, split
 from squill_trainer.learning.trial import Trial
 
 if TYPE_CHECKING:
@@ -101,25 +101,25 @@ class Retraining:
         learned, held_out = split(pairs.usable)
         asked = [example_of(pair, pairs) for pair in held_out or learned]
         current = self._current.digest if self._current else None
-        later = [] if held_out else self._learned_later(pairs, learned)
+        left_out = [] if held_out else self._left_out(pairs, learned)
         words = await confining_words(daemon, [example_of(p, pairs) for p in pairs.usable])
         self._report.say(f"measuring what is in use ({current[:12] if current else 'no adapter'})")
-        unlearned = [example_of(pair, pairs) for pair in later]
-        trial = await Trial.begin(daemon, current, asked, watched_examples(_CANARY), unlearned)
+        asked_before = [example_of(pair, pairs) for pair in left_out]
+        trial = await Trial.begin(daemon, current, asked, watched_examples(_CANARY), asked_before)
         training = CandidateTraining(
             self._workspace,
             self._settings,
             self._registry,
-            Lesson(self._base, self._current, pairs, learned, later, words),
+            Lesson(self._base, self._current, pairs, learned, left_out, words),
             self._pacer,
             self._report,
         )
         for warm in (True, False) if self._only_added(pairs) else (False,):
             trained = await training.train(trial, warm=warm)
-            digest, judged = await self._judged(training, trained, trial, warm=warm)
+            digest, judged = await self._judged(training, trained, trial)
             if judged.verdict.promoted:
                 await self._activate(daemon, digest)
-            trained.checkpoint.clear()
+            trained.course.checkpoint.clear()
             if judged.verdict.promoted or not warm:
                 break
             self._report.say(f"{judged.verdict.reason} Training once more, from the beginning.")
@@ -133,9 +133,9 @@ class Retraining:
             losses=tuple(training.losses),
         )
 
-    def _learned_later(self, pairs: Pairs, learned: Sequence[Pair]) -> list[Pair]:
+    def _left_out(self, pairs: Pairs, learned: Sequence[Pair]) -> list[Pair]:
         known = self._current.pairs if self._current else ()
-        chosen = left_out({pair.digest: example_of(pair, pairs) for pair in learned}, known)
+        chosen = choose_left_out({pair.digest: example_of(pair, pairs) for pair in learned}, known)
         return [pair for pair in learned if pair.digest in chosen]
 
     def _only_added(self, pairs: Pairs) -> bool:
@@ -144,20 +144,19 @@ class Retraining:
         return self._current is not None and set(self._current.pairs) <= digests
 
     async def _judged(
-        self, training: CandidateTraining, trained: Trained, trial: Trial, *, warm: bool
+        self, training: CandidateTraining, trained: Trained, trial: Trial
     ) -> tuple[str, Judged]:
         """The candidate at the first strength at which it does not forget, else at the last."""
-        for strength in trained.strengths:
-            digest = training.publish(
-                trained.training, trained.prompt_format, warm=warm, strength=strength
-            )
+        course = trained.course
+        for strength in course.strengths:
+            digest = training.publish(course, strength)
             self._report.say(f"measuring the candidate at {strength:.1%} of its strength")
             reason = await trial.forgets(digest)
             if not reason:
                 break
             self._registry.annotate(digest, {}, reason)
             self._report.say(reason)
-        judged = await trial.judge(digest, trained.loss, trained.loss_before, trained.unlearned)
+        judged = await trial.judge(digest, trained.loss, course.loss_before, trained.left_out)
         self._registry.annotate(digest, judged.verdict.figures, judged.verdict.reason)
         return digest, judged
 

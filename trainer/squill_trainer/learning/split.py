@@ -31,7 +31,7 @@ def split(pairs: Sequence[Pair]) -> tuple[list[Pair], list[Pair]]:
     return [pair for pair in pairs if pair not in held_out], held_out
 
 
-def left_out(pairs: Mapping[str, Example], known: Collection[str]) -> list[str]:
+def choose_left_out(pairs: Mapping[str, Example], known: Collection[str]) -> list[str]:
     """Digests of those that a training of few pairs is asked first and learns afterwards.
 
     None of them is ``known`` to the adapter in use, which is asked them too. Each has a query of

@@ -65,19 +65,19 @@ class Trial:
             general_base,
         )
 
-    async def unlearned(self, digest: str) -> Score:
-        """Of the pairs left out, by a candidate that has not learned them."""
+    async def ask_left_out(self, digest: str) -> Score:
+        """Of a candidate that has not learned them yet."""
         return await measure(self.daemon, digest, self.left_out)
 
     async def forgets(self, digest: str) -> str:
         """`gate.forgetting` of the candidate."""
         return forgetting(await self._general(digest), self.general_before, self.general_base)
 
-    async def judge(self, digest: str, loss: float, loss_before: float, unlearned: Score) -> Judged:
-        """The losses are of the pairs' SQL, in nats a token; ``unlearned`` is `unlearned`'s."""
+    async def judge(self, digest: str, loss: float, loss_before: float, left_out: Score) -> Judged:
+        """The losses are of the pairs' SQL, in nats a token; ``left_out`` is `ask_left_out`'s."""
         after = await measure(self.daemon, digest, self.asked)
         verdict = judge(
-            Measured(after, await self._general(digest), loss, unlearned),
+            Measured(after, await self._general(digest), loss, left_out),
             Measured(self.before, self.general_before, loss_before, self.left_out_before),
             self.general_base,
         )
