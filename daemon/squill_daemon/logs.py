@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 OLD_FILES = 3
 
+_ALWAYS = frozenset(("time", "level", "logger", "message", "pid"))
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 
 
@@ -69,9 +70,11 @@ def readable(line: str) -> str:
     try:
         entry = json.loads(line)
         text = f"{entry['time']} {entry['level']:7} {entry['message']}"
+        traceback = f"\n{entry.pop('traceback')}" if "traceback" in entry else ""
+        details = "".join(f" {k}={v}" for k, v in entry.items() if k not in _ALWAYS)
     except (ValueError, KeyError, TypeError):
         return line.rstrip("\n")
-    return text + (f"\n{entry['traceback']}" if "traceback" in entry else "")
+    return text + details + traceback
 
 
 def last_lines(path: Path, count: int | None = None) -> list[str]:

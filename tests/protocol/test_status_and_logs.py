@@ -21,7 +21,7 @@ from squill_daemon.commands.daemon import main as daemon_command
 from squill_daemon.commands.status import describe
 from squill_daemon.commands.status import main as status
 from squill_daemon.instance import answers, holder
-from squill_daemon.logs import follow, last_lines, log_to_file
+from squill_daemon.logs import follow, last_lines, log_to_file, readable
 from surroundings import until
 
 SCRIPTED = f"{sys.executable} {TESTS / 'scripted_daemon.py'}"
@@ -281,6 +281,22 @@ def test_a_log_that_cannot_be_read_is_one_sentence(own_folders):
     told = squill("logs")
     assert told.returncode == 3
     assert "cannot be read" in told.stderr
+
+
+def test_a_line_says_what_was_refused_and_why():
+    entry = {
+        "time": "2026-01-02T10:20:30.456+00:00",
+        "level": "info",
+        "logger": "squill_daemon.connection",
+        "message": "request refused",
+        "pid": 7,
+        "method": "generate",
+        "code": "schema",
+    }
+    refused = "2026-01-02T10:20:30.456+00:00 info    request refused method=generate code=schema"
+    assert readable(json.dumps(entry)) == refused
+    failed = readable(json.dumps(entry | {"traceback": "Traceback\n  why"}))
+    assert failed == f"{refused}\nTraceback\n  why"
 
 
 def test_logs_go_on_as_they_come_and_over_a_rotation(own_folders):
