@@ -149,8 +149,29 @@ def teams(number: int) -> Pair:
 
 def test_words_are_associated_with_what_they_stood_for() -> None:
     pairs = [*map(games, range(6)), *map(teams, range(12))]
-    assert associate(pairs) == {"attend": {"crowd": 1.0}, "clay": {"surfac": 1.0}}
+    assert associate(pairs) == {"attend": (6, {"crowd": 0.86}), "clay": (6, {"surfac": 0.86})}
     assert associate([games(0)] * 6 + pairs[6:]) == {}  # one schema says nothing
+
+
+NAMES = (("anna", "boris"), ("carl", "dora"))
+
+
+def race(number: int, column: str, name: str) -> Pair:
+    ddl = f"CREATE TABLE r{number} (year INTEGER, {column} TEXT)"
+    sql = f"SELECT year FROM r{number} WHERE {column} = '{name}'"
+    return make_pair(parse_schema(ddl, "sqlite").schema, f"year of {name}", sql, "test")
+
+
+def test_a_rare_word_speaks_of_columns_that_are_like_its_own() -> None:
+    drivers = [("driver", name) for name in ("anna", "boris", "ivan")] * 3
+    met, others = (drivers + [("player", n) for n in names] * 3 for names in NAMES)
+    teams_between = [teams(number) for number in range(90)]
+    alike, apart = (
+        associate([race(i, *each) for i, each in enumerate(pairs)] + teams_between)["ivan"].columns
+        for pairs in (met, others)
+    )
+    assert alike["driver"] > alike["player"] > 0
+    assert set(apart) == {"driver"}
 
 
 def test_conditions_stand_in_the_order_of_the_question() -> None:

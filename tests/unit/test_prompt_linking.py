@@ -5,7 +5,9 @@ from __future__ import annotations
 import pytest
 
 from squill.ddl import parse_schema
-from squill.prompt.slots.linking import name_links, word_key, word_links
+from squill.prompt.slots.associations import associations
+from squill.prompt.slots.keys import word_keys
+from squill.prompt.slots.linking import name_links, word_links
 from squill.prompt.slots.numbering import Numbering
 
 SHOP = parse_schema(
@@ -68,9 +70,28 @@ def test_a_word_links_to_the_column_that_it_speaks_of(question: str, expected: l
     assert word_links(Numbering(GAMES, question)) == expected
 
 
-def test_numbers_are_alike_by_their_length() -> None:
-    keys = [word_key(word) for word in ("1999", "2011", "7000", "12", "57", "Cities", "city")]
-    assert keys == ["#year", "#year", "#4", "#2", "#2", "city", "city"]
+@pytest.mark.parametrize(
+    ("question", "keys"),
+    [
+        ("1999 2011 7000 12 57", ["#year", "#year", "#4", "#2", "#2"]),
+        ("Cities, city", ["city", None, "city"]),
+        ("over in 26:15?", ["over", "in", "#0:0", None, "#0:0", None]),
+        ("a 48-37 4th", ["a", "#0-0", None, "#0-0", "#0th", "th"]),
+        ("$4,000", [None, "#$0,0", None, "#$0,0"]),
+        ("12kilometres", ["#0a", "kilome"]),
+    ],
+)
+def test_numbers_are_alike_by_what_is_written_around_them(
+    question: str, keys: list[str | None]
+) -> None:
+    assert word_keys(Numbering(SHOP, question)) == keys
+
+
+def test_a_rare_word_can_be_left_without_its_link() -> None:
+    clay = Numbering(GAMES, "clay")
+    met = associations()["clay"].schemas
+    assert word_links(clay, fewest=met) == ["<in><c2>"]
+    assert word_links(clay, fewest=met + 1) == [""]
 
 
 @pytest.mark.parametrize(

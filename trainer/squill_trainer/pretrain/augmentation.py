@@ -17,6 +17,7 @@ from squill.prompt.slots.vocabulary import (
     word_token,
 )
 from squill.prompt.words import identifier_words
+from squill_trainer.pretrain.association import FEWEST_IN_TRAINING
 from squill_trainer.pretrain.roles import slot_labels
 
 if TYPE_CHECKING:
@@ -46,6 +47,8 @@ class AugmentationOptions:
     keep_names: float = 0.15
     """Of tables whose names say nothing."""
     column_limit: int = 60
+    fewest_met: int = FEWEST_IN_TRAINING
+    """Schemas, see `squill.prompt.slots.linking.word_links`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +78,8 @@ def draw_prompt(
         first_word=_first(len(words), MAX_WORDS, rng),
     )
     target = _renumber(pair, numbering)
-    return DrawnPrompt(render(numbering), target, slot_labels(target, numbering), numbering)
+    prompt = render(numbering, fewest=options.fewest_met)
+    return DrawnPrompt(prompt, target, slot_labels(target, numbering), numbering)
 
 
 def _first(used: int, limit: int, rng: Random) -> int:

@@ -24,7 +24,9 @@ if TYPE_CHECKING:
 
 TRAINING_FILES = ("wikisql", "spider", "spider_syn", "bird")
 DEVELOPMENT_FILES = ("wikisql", "spider")
-AS_SERVED = AugmentationOptions(0.0, 0.0, 0.0, 0.0, keep_names=1.0, column_limit=10_000)
+AS_SERVED = AugmentationOptions(
+    0.0, 0.0, 0.0, 0.0, keep_names=1.0, column_limit=10_000, fewest_met=0
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -122,9 +122,9 @@ def _slots(token: Callable[[int], str], first: int, count: int) -> tuple[str, ..
     return tuple(token(number) for number in range(first, first + count))
 
 
-def render(numbering: Numbering) -> str:
-    """The whole prompt of a numbering."""
-    linked = zip(numbering.words, word_links(numbering), strict=True)
+def render(numbering: Numbering, *, fewest: int = 0) -> str:
+    """The whole prompt of a numbering; ``fewest`` is for `word_links`."""
+    linked = zip(numbering.words, word_links(numbering, fewest=fewest), strict=True)
     words = "".join(
         f"{word_token(numbering.first_word + i)} {word.text.lower()}{links}"
         for i, (word, links) in enumerate(linked)

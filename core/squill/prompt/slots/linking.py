@@ -11,8 +11,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from squill.prompt.slots.associations import associations
+from squill.prompt.slots.keys import name_keys, spelling_key, word_keys
 from squill.prompt.slots.vocabulary import PARTIAL, column_token, table_token
-from squill.prompt.words import identifier_words, stem
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 _LONGEST_NAME = 6
 _MOST_LINKS = 4
 _MOST_ASSOCIATED = 3
-_KEY_LENGTH = 6  # letters that are compared: "elected" and "election" are alike, so to speak
 _COMMON_TEXT = """
 the and for are was were what which who how many much does did has have had with from that this
 there their all each any not than more less most least when where show list find give you him
@@ -43,42 +42,31 @@ _MEASURES = {
 """Words that ask for a measure without naming it."""
 
 
-def word_links(numbering: Numbering) -> list[str]:
+def word_links(numbering: Numbering, *, fewest: int = 0) -> list[str]:
     """For each word of the question, the links that follow it (mostly none).
 
-    Those of `name_links`; other words get ``PARTIAL`` and the columns that they speak of.
+    Those of `name_links`; other words get ``PARTIAL`` and the columns that they speak of, if they
+    were met in at least ``fewest`` schemas.
     """
     links, named = name_links(numbering)
     columns = [name_keys(column.name) for _, column in numbering.columns]
-    for index, word in enumerate(numbering.words):
-        if index not in named:
-            links[index] = _associated(word.text, columns, numbering.first_column)
+    for index, key in enumerate(word_keys(numbering)):
+        known = associations().get(key) if key and index not in named else None
+        if known is not None and known.schemas >= fewest:
+            links[index] = _associated(known.columns, columns, numbering.first_column)
     return links
 
 
-def _associated(word: str, columns: Sequence[tuple[str, ...]], first_column: int) -> str:
+def _associated(
+    meant: dict[str, float], columns: Sequence[tuple[str, ...]], first_column: int
+) -> str:
     """``columns``: the keys of each one's words, the first having the token ``first_column``."""
-    meant = associations().get(word_key(word))
-    if not meant:
-        return ""
     scores = [max((meant.get(key, 0) for key in keys), default=0) for keys in columns]
     best = max(scores, default=0)
     chosen = [i for i, score in enumerate(scores) if best and score >= 0.6 * best]
     if not 0 < len(chosen) <= _MOST_ASSOCIATED:
         return ""
     return PARTIAL + "".join(column_token(first_column + i) for i in chosen)
-
-
-def word_key(word: str) -> str:
-    """What words that are alike have in common; numbers are alike by their length."""
-    if not word.isdecimal():
-        return _key(word)
-    year = len(word) == 4 and word[0] in "12"
-    return "#year" if year else f"#{len(word)}"
-
-
-def name_keys(name: str) -> tuple[str, ...]:
-    return tuple(_key(word) for word in identifier_words(name))
 
 
 def name_links(numbering: Numbering) -> tuple[list[str], set[int]]:
@@ -108,16 +96,12 @@ def name_links(numbering: Numbering) -> tuple[list[str], set[int]]:
 
 def _meant(word: str, known: set[str]) -> str:
     """The word's key, or that of what it asks for where no name has the word itself."""
-    key = _key(word)
-    return key if key in known else _key(_MEASURES.get(word.lower(), word))
+    key = spelling_key(word)
+    return key if key in known else spelling_key(_MEASURES.get(word.lower(), word))
 
 
 def _tells(word: str) -> bool:
     return len(word) > 2 and word.lower() not in _COMMON
-
-
-def _key(word: str) -> str:
-    return stem(word.lower())[:_KEY_LENGTH]
 
 
 def _names(numbering: Numbering) -> Iterator[tuple[tuple[str, ...], str]]:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from squill.schema import Column, Schema, Table
 from squill_trainer.pretrain.synthesis.drawing import Drawer, Question, listed, literal, quoted
+from squill_trainer.pretrain.synthesis.narrowed import narrowed, narrowing_columns
 
 if TYPE_CHECKING:
     from random import Random
@@ -119,6 +120,9 @@ def _question(
 ) -> Question:
     rng = draw.rng
     where = f" FROM {draw.name} WHERE {quoted(label.name)} = {literal(value)}"
+    narrowing = narrowing_columns(draw.table)
+    if narrowing and rng.random() < 0.3:
+        return narrowed(draw, narrowing, label)
     kind = rng.random()
     if kind < 0.45:
         column, wordings = rng.choice(chosen)
