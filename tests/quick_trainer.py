@@ -1,4 +1,4 @@
-"""``squill train`` with a recipe of few small steps, and no general questions in the gate.
+"""``squill train`` with a recipe of few small steps, and none but the pairs in the gate.
 
 ``SQUILL_TEST_STEPS`` is their number, ``SQUILL_TEST_RATE`` how far they go. Checkpoints are
 written, and lines told, after every step; it has the priority of whoever waits for it. Everything
@@ -47,7 +47,7 @@ def _shorten(steps: int) -> None:
     recipe.OTHER = replace(recipe.OTHER, rate=_TINY_MODELS_RATE, **shorter)
     curriculum._REPLAY_POOL = _POOL
     curriculum.real_examples = lambda: replayed_examples(_POOL)
-    run._CANARY = 0
+    run._CANARY = run._PLAIN = 0
     run.watched_examples = lambda _: ()
     candidate._CHECKPOINT_SECONDS = 0.0
     train_progress._LINE_SECONDS = 0.0

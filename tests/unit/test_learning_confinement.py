@@ -8,7 +8,7 @@ import pytest
 
 from squill.adapters.words import speaks_of
 from squill.ddl import parse_schema
-from squill_trainer.learning.confinement import confining_words, own_words
+from squill_trainer.learning.confinement import confining_words, words_of_each
 from squill_trainer.learning.examples import Example
 
 if TYPE_CHECKING:
@@ -37,21 +37,29 @@ class BaseModel:
         return {"candidates": [{"sql": self._sql}]}
 
 
+ROSTER = Example("a roster, please", "SELECT name, country FROM guests", SCHEMA)
+
+
 def test_a_house_word_is_found_and_the_question_s_other_words_are_not():
-    assert own_words(REGULARS) == ({"regular"}, [])
+    assert words_of_each(REGULARS) == [{"regular"}, {"regular"}]
 
 
 def test_a_question_of_known_words_has_none():
-    assert own_words([*REGULARS, PLAIN]) == ({"regular"}, [PLAIN])
+    assert words_of_each([*REGULARS, PLAIN])[-1] == set()
 
 
 def test_a_word_that_stands_for_no_condition_is_its_question_s_own():
-    shown = Example("a roster, please", "SELECT name, country FROM guests", SCHEMA)
-    assert own_words([shown]) == ({"roster"}, [])
+    assert words_of_each([ROSTER]) == [{"roster"}]
 
 
 async def test_the_base_model_keeps_the_other_questions_where_it_answers_them():
     assert await confining_words(BaseModel(PLAIN.sql), [*REGULARS, PLAIN]) == ("regular",)
+
+
+async def test_a_word_is_left_to_the_base_model_where_it_knows_the_answer():
+    knowing, wrong = BaseModel(ROSTER.sql), BaseModel(PLAIN.sql)
+    assert await confining_words(knowing, [*REGULARS, ROSTER]) == ("regular",)
+    assert await confining_words(wrong, [*REGULARS, ROSTER]) == ("regular", "roster")
 
 
 async def test_an_adapter_answers_all_where_a_pair_without_words_needs_it():

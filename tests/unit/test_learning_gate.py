@@ -15,9 +15,10 @@ from squill.errors import AdapterError, NoValidAnswerError
 from squill.settings import Settings
 from squill_trainer.learning import candidate, pacing, run, trial
 from squill_trainer.learning.checkpoint import Checkpoint
+from squill_trainer.learning.composition import plain_examples
 from squill_trainer.learning.evaluation import Score, measure
 from squill_trainer.learning.examples import Example
-from squill_trainer.learning.gate import Measured, forgetting, judge
+from squill_trainer.learning.gate import Kept, Measured, forgetting, judge
 from squill_trainer.learning.general import (
     made_up_examples,
     real_examples,
@@ -32,11 +33,11 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 SCHEMA = parse_schema("CREATE TABLE t (a INT, b INT)", "sqlite").schema
-BASE = Score(50, 50, 40)
+BASE = Kept(Score(50, 50, 40))
 
 
 def measured(right: int, canary: int = 40, loss: float = 1.0, valid: int = 10) -> Measured:
-    return Measured(Score(10, valid, right), Score(50, 50, canary), loss)
+    return Measured(Score(10, valid, right), Kept(Score(50, 50, canary)), loss)
 
 
 def test_one_that_answers_more_is_promoted_and_its_figures_kept() -> None:
@@ -67,8 +68,35 @@ def test_small_losses_do_not_add_up_from_adapter_to_adapter() -> None:
 
 
 def test_a_small_share_of_the_general_questions_may_go_wrong() -> None:
-    assert forgetting(Score(50, 50, 39), BASE, BASE) == ""
-    assert "39/50 now" in forgetting(Score(50, 50, 39), Score(50, 50, 41), BASE)
+    now = Kept(Score(50, 50, 39))
+    assert forgetting(now, BASE, BASE) == ""
+    assert "39/50 now" in forgetting(now, Kept(Score(50, 50, 41)), BASE)
+
+
+def keeps_plain(right: int) -> Kept:
+    return replace(BASE, plain=Score(20, 20, right))
+
+
+def test_one_plain_question_on_the_pairs_tables_may_go_wrong_and_no_second_one() -> None:
+    assert forgetting(keeps_plain(14), keeps_plain(15), keeps_plain(15)) == ""
+    said = forgetting(keeps_plain(13), keeps_plain(13), keeps_plain(15))
+    assert "13/20 before, 15/20 without any adapter, 13/20 now" in said
+    assert not judge(
+        replace(measured(9), kept=keeps_plain(13)), measured(4), keeps_plain(15)
+    ).promoted
+
+
+def test_plain_questions_are_asked_of_the_pairs_own_tables() -> None:
+    asked = plain_examples([GUESTS, SCHEMA], 12)
+    assert len({example.question for example in asked}) == 12
+    assert {example.schema for example in asked} == {GUESTS, SCHEMA}
+    assert plain_examples([GUESTS, SCHEMA], 12) == asked
+    assert plain_examples([], 12) == ()
+
+
+def test_plain_questions_compare_where_the_table_has_a_measure() -> None:
+    bikes = parse_schema("CREATE TABLE bikes (name TEXT, price REAL)", "sqlite").schema
+    assert any("cheaper than" in example.question for example in plain_examples([bikes], 24))
 
 
 def test_at_equal_answers_a_clearly_lower_loss_is_better() -> None:
@@ -178,7 +206,7 @@ def test_one_that_only_knows_its_pairs_by_heart_is_refused() -> None:
     assert "had not learned yet: 3/5 before, 1/5 now" in verdict.reason
 
 
-def test_a_single_pair_left_out_may_go_wrong_of_a_half_trained_candidate() -> None:
+def test_a_single_pair_left_out_may_go_wrong() -> None:
     assert judge(left_out_figures(2), left_out_figures(3, pairs=4), BASE).promoted
 
 
@@ -243,6 +271,9 @@ def test_an_adapter_that_is_not_there_gets_no_figures(tmp_path: Path) -> None:
         registry.annotate("f" * 64, {}, "")
 
 
+PLAIN = ("plain",)
+
+
 class Trained:
     """A training whose adapters say what strength they were saved with."""
 
@@ -274,6 +305,8 @@ async def improved(folder: Path, monkeypatch: pytest.MonkeyPatch, general: dict[
         return candidate.Trained(course, 0.1, Score())  # type: ignore[arg-type]
 
     async def measured(_: object, adapter: str | None, examples: Any) -> Score:
+        if examples == PLAIN:
+            return Score()
         if adapter is None:
             return Score(80, 80, 40) if examples else Score(1, 1, 0)
         strength = (registry.folder(adapter) / "adapters.safetensors").read_text()
@@ -290,6 +323,7 @@ async def improved(folder: Path, monkeypatch: pytest.MonkeyPatch, general: dict[
 
     monkeypatch.setattr(candidate.CandidateTraining, "train", train)
     monkeypatch.setattr(retraining, "_activate", activate)
+    monkeypatch.setattr(run, "plain_examples", lambda *_: PLAIN)
     monkeypatch.setattr(trial, "measure", measured)
     outcome = await retraining._improve(SimpleNamespace(usable=[]), None)  # type: ignore[arg-type]
     return outcome, activated, asked_pairs

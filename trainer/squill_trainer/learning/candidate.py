@@ -50,7 +50,7 @@ class Report:
 
 @dataclass(frozen=True, slots=True)
 class Lesson:
-    """``learned`` of the ``pairs`` are trained on, the ``left_out`` in the second half of it alone.
+    """``learned`` of the ``pairs`` are trained on, the ``left_out`` in the last third of it alone.
 
     ``base`` is the model's digest, ``current`` the adapter in use, ``words`` the next one's own.
     """
@@ -67,7 +67,7 @@ class Lesson:
 class Course:
     """One training; ``warm``: on from the adapter in use.
 
-    The first half of the steps reads ``beginning``, the other ``whole``. ``judged`` is what losses
+    The first two thirds of the steps read ``beginning``, the last ``whole``. ``judged`` is what losses
     are of; ``strengths`` are the shares of the result that may be published.
     """
 
@@ -114,9 +114,9 @@ class CandidateTraining:
         """
         course = self._course(trial, warm=warm)
         training, left_out = course.training, Score()
-        half = training.steps // 2
-        if trial.left_out and training.step <= half:
-            await self._steps(course, course.beginning, half)
+        beginning = 2 * training.steps // 3
+        if trial.left_out and training.step <= beginning:
+            await self._steps(course, course.beginning, beginning)
             left_out = await self._ask_left_out(course, trial)
         await self._steps(course, course.whole, training.steps)
         return Trained(course, training.loss(course.judged), left_out)

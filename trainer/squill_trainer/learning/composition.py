@@ -20,6 +20,7 @@ from squill_trainer.learning.general import general_values
 from squill_trainer.learning.terms import Term, conjuncts
 from squill_trainer.pretrain.synthesis import single_table
 from squill_trainer.pretrain.synthesis.drawing import Drawer, Question, plural, words
+from squill_trainer.pretrain.synthesis.narrowed import narrowed, narrowing_columns
 from squill_trainer.pretrain.synthesis.two_tables import Joined, joins
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from squill.schema import Schema, Table
 
 _ATTEMPTS = 40
-_DOUBLE, _JOINED, _PLAIN = 0.2, 0.2, 0.25
+_DOUBLE, _JOINED, _PLAIN, _NARROWED = 0.2, 0.2, 0.25, 0.3
 
 
 class _Speaking(Drawer):
@@ -84,8 +85,22 @@ def _plain(schema: Schema, rng: Random) -> Example | None:
     tables = [table for table in schema.tables if table.columns]
     if not tables:
         return None
-    question = rng.choice(single_table.MAKERS)(Drawer(rng.choice(tables), general_values(), rng))
+    draw = Drawer(rng.choice(tables), general_values(), rng)
+    columns, label = narrowing_columns(draw.table), draw.label()
+    if columns and label and rng.random() < _NARROWED:
+        return _example(schema, narrowed(draw, columns, label), ())
+    question = rng.choice(single_table.MAKERS)(draw)
     return _example(schema, question, ()) if question else None
+
+
+def plain_examples(schemas: Sequence[Schema], count: int) -> tuple[Example, ...]:
+    """Questions on one table without house words, the same ones each time; fewer where a schema
+    has nothing to ask for.
+    """
+    rng = Random("plain")  # noqa: S311 (draws questions, no secrets)
+    drawn = (_plain(schemas[i % len(schemas)], rng) for i in range(_ATTEMPTS * count))
+    each = {example.question: example for example in drawn if example} if schemas else {}
+    return tuple(each.values())[:count]
 
 
 def _doubled(term: Term, terms: Sequence[Term], rng: Random) -> Term | None:

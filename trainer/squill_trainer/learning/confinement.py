@@ -7,6 +7,7 @@ the base model gets wrong, needs an adapter for all questions.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from squill.adapters.words import spoken_words
@@ -15,7 +16,7 @@ from squill_trainer.learning.evaluation import measure
 from squill_trainer.learning.terms import house_terms, unknown_words
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from squill.schema import Schema
     from squill_trainer.learning.evaluation import Asks
@@ -25,20 +26,19 @@ if TYPE_CHECKING:
 async def confining_words(daemon: Asks, examples: Sequence[Example]) -> tuple[str, ...]:
     """Sorted stems for the adapter's card; empty where it has to answer all questions.
 
+    A question without a house term takes none of its words from the base model where that answers
+    it rightly.
+
     Raises:
         SquillError: the daemon cannot be reached.
     """
-    words, wordless = own_words(examples)
-    if wordless and (await measure(daemon, None, wordless)).right < len(wordless):
-        return ()
-    return tuple(sorted(words))
-
-
-def own_words(examples: Sequence[Example]) -> tuple[set[str], list[Example]]:
-    """Stems that name nothing in the tables, and the examples whose questions have none."""
-    each = words_of_each(examples)
-    wordless = [example for example, words in zip(examples, each, strict=True) if not words]
-    return set().union(*each), wordless
+    found: set[str] = set()
+    for example, own in zip(examples, _own_words(examples), strict=True):
+        if own.of_a_term or not (await measure(daemon, None, [example])).right:
+            if not own.words:
+                return ()
+            found |= own.words
+    return tuple(sorted(found))
 
 
 def words_of_each(examples: Sequence[Example]) -> list[set[str]]:
@@ -46,6 +46,16 @@ def words_of_each(examples: Sequence[Example]) -> list[set[str]]:
 
     Of a question that has a house term it is the term's; of others all such words.
     """
+    return [own.words for own in _own_words(examples)]
+
+
+@dataclass(frozen=True, slots=True)
+class _OwnWords:
+    words: set[str]
+    of_a_term: bool
+
+
+def _own_words(examples: Sequence[Example]) -> Iterator[_OwnWords]:
     by_schema: dict[Schema, list[Example]] = {}
     for example in examples:
         by_schema.setdefault(example.schema, []).append(example)
@@ -53,11 +63,10 @@ def words_of_each(examples: Sequence[Example]) -> list[set[str]]:
         schema: _stems(term.phrase for term in house_terms(own))
         for schema, own in by_schema.items()
     }
-    unknown = [set(unknown_words(example)) for example in examples]
-    return [
-        words & terms[example.schema] or words
-        for example, words in zip(examples, unknown, strict=True)
-    ]
+    for example in examples:
+        words = set(unknown_words(example))
+        of_terms = words & terms[example.schema]
+        yield _OwnWords(of_terms or words, bool(of_terms))
 
 
 def _stems(texts: Iterable[str]) -> set[str]:

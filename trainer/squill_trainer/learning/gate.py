@@ -8,9 +8,22 @@ from squill_trainer.learning.evaluation import Score
 
 _CANARY_NOISE = 0.02
 """So much of the general questions may go wrong before it counts as forgetting."""
+_PLAIN_NOISE = 1
+"""Plain questions on the pairs' own tables that may go wrong."""
 _BETTER_LOSS = 0.95
 _LEFT_OUT_NOISE = 1
-"""Pairs left out that may go wrong: few are asked, of a candidate that is half trained then."""
+"""Pairs left out that may go wrong: few are asked, of a candidate in the middle of its
+training."""
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What no adapter may spoil: ``general`` questions on other tables, ``plain`` ones, without
+    house words, on the pairs' own.
+    """
+
+    general: Score
+    plain: Score = field(default_factory=Score)
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +34,7 @@ class Measured:
     """
 
     pairs: Score
-    canary: Score
+    kept: Kept
     loss: float
     left_out: Score = field(default_factory=Score)
 
@@ -35,7 +48,7 @@ class Verdict:
     figures: dict[str, float]
 
 
-def judge(candidate: Measured, current: Measured, base_canary: Score) -> Verdict:
+def judge(candidate: Measured, current: Measured, base: Kept) -> Verdict:
     """Promoted only if no worse on the pairs and in general, and better on one of them.
 
     General skill is compared with the adapter in use and with the base model, so that small losses
@@ -46,29 +59,40 @@ def judge(candidate: Measured, current: Measured, base_canary: Score) -> Verdict
         "pairs_asked": float(candidate.pairs.asked),
         "pairs_valid": float(candidate.pairs.valid),
         "pairs_right_before": float(current.pairs.right),
-        "canary_right": float(candidate.canary.right),
-        "canary_asked": float(candidate.canary.asked),
-        "canary_right_before": float(current.canary.right),
-        "canary_right_base": float(base_canary.right),
+        "canary_right": float(candidate.kept.general.right),
+        "canary_asked": float(candidate.kept.general.asked),
+        "canary_right_before": float(current.kept.general.right),
+        "canary_right_base": float(base.general.right),
+        "plain_right": float(candidate.kept.plain.right),
+        "plain_asked": float(candidate.kept.plain.asked),
+        "plain_right_before": float(current.kept.plain.right),
+        "plain_right_base": float(base.plain.right),
         "left_out_right": float(candidate.left_out.right),
         "left_out_asked": float(candidate.left_out.asked),
         "left_out_right_before": float(current.left_out.right),
         "loss": candidate.loss,
         "loss_before": current.loss,
     }
-    reason = forgetting(candidate.canary, current.canary, base_canary)
+    reason = forgetting(candidate.kept, current.kept, base)
     reason = reason or _objection(candidate, current)
     return Verdict(not reason, reason or _gain(candidate, current), figures)
 
 
-def forgetting(candidate: Score, current: Score, base: Score) -> str:
-    """One sentence where the candidate answers fewer general questions, else an empty one."""
-    if candidate.share >= max(current.share, base.share) - _CANARY_NOISE - 1e-9:
-        return ""
-    return (
-        f"It forgets general questions: {current} before, {base} without any "
-        f"adapter, {candidate} now."
-    )
+def forgetting(candidate: Kept, current: Kept, base: Kept) -> str:
+    """One sentence where the candidate answers fewer of what it must keep, else an empty one."""
+    if candidate.general.share < (
+        max(current.general.share, base.general.share) - _CANARY_NOISE - 1e-9
+    ):
+        return (
+            f"It forgets general questions: {current.general} before, {base.general} without any "
+            f"adapter, {candidate.general} now."
+        )
+    if candidate.plain.right < max(current.plain.right, base.plain.right) - _PLAIN_NOISE:
+        return (
+            f"It answers fewer plain questions on the pairs' tables: {current.plain} before, "
+            f"{base.plain} without any adapter, {candidate.plain} now."
+        )
+    return ""
 
 
 def _objection(candidate: Measured, current: Measured) -> str:
@@ -92,7 +116,7 @@ def _is_better(candidate: Measured, current: Measured) -> bool:
     return (
         candidate.pairs.right > current.pairs.right
         or candidate.left_out.right > current.left_out.right
-        or candidate.canary.right > current.canary.right
+        or candidate.kept.general.right > current.kept.general.right
         or candidate.loss < _BETTER_LOSS * current.loss
     )
 
@@ -103,5 +127,5 @@ def _gain(candidate: Measured, current: Measured) -> str:
         left_out = f"pairs not learned yet {current.left_out} → {candidate.left_out}, "
     return (
         f"pairs {current.pairs} → {candidate.pairs}, {left_out}"
-        f"general questions {current.canary} → {candidate.canary}"
+        f"general questions {current.kept.general} → {candidate.kept.general}"
     )

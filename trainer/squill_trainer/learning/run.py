@@ -15,12 +15,13 @@ from squill.model_files import EMBEDDED_NAME, canonical_model, content_digest, m
 from squill.pairs.store import PairStore
 from squill.training.history import subject_of
 from squill_trainer.learning.candidate import CandidateTraining, Lesson
+from squill_trainer.learning.composition import plain_examples
 from squill_trainer.learning.confinement import confining_words
 from squill_trainer.learning.examples import example_of
 from squill_trainer.learning.general import watched_examples
 from squill_trainer.learning.need import card_in_use, needless
 from squill_trainer.learning.split import choose_left_out, split
-from squill_trainer.learning.trial import Trial
+from squill_trainer.learning.trial import Keeping, Trial
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from squill_trainer.learning.trial import Judged
 
 _CANARY = 80
+_PLAIN = 24
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,10 +104,13 @@ class Retraining:
         asked = [example_of(pair, pairs) for pair in held_out or learned]
         current = self._current.digest if self._current else None
         left_out = [] if held_out else self._left_out(pairs, learned)
-        words = await confining_words(daemon, [example_of(p, pairs) for p in pairs.usable])
+        usable = [example_of(pair, pairs) for pair in pairs.usable]
+        words = await confining_words(daemon, usable)
         self._report.say(f"measuring what is in use ({current[:12] if current else 'no adapter'})")
         asked_before = [example_of(pair, pairs) for pair in left_out]
-        trial = await Trial.begin(daemon, current, asked, watched_examples(_CANARY), asked_before)
+        schemas = list(dict.fromkeys(example.schema for example in usable))
+        keeping = Keeping(watched_examples(_CANARY), plain_examples(schemas, _PLAIN))
+        trial = await Trial.begin(daemon, current, asked, keeping, asked_before)
         training = CandidateTraining(
             self._workspace,
             self._settings,
