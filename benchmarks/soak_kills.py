@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     Starter = Callable[[], AbstractContextManager[subprocess.Popen[bytes]]]
 
 CLIENTS = 6
-_LATEST_SECONDS = 4.0
+_LATEST_SECONDS = 8.0
 
 
 async def kill_and_restart(kills: int, started: Starter) -> tuple[list[list[str]], list[str]]:

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from squill.schema import Schema
 
 _NUMERIC = re.compile(r"^\W*(?:\w*INT|SERIAL|REAL|FLOA|DOUB|NUM|DEC|MONEY)", re.IGNORECASE)
+_TEXT = re.compile(r"CHAR|TEXT|STRING|CLOB", re.IGNORECASE)
 _HAS_DIGIT = re.compile(r"\d")
 _COMPARISONS = (exp.EQ, exp.NEQ, exp.GT, exp.GTE, exp.LT, exp.LTE)
 
@@ -20,14 +21,18 @@ def implausible(bound: Binding, schema: Schema) -> str:
     """Why the query of a valid ``bound`` cannot be what was meant, or an empty text.
 
     Most databases refuse to compare a numeric column with a text that has no digit in it; SQLite
-    answers with no rows. Columns that tables of the query type differently are passed over.
+    answers with no rows. Nor can a column of numbers be joined with one of texts. Columns that
+    tables of the query type differently are passed over.
     Nobody asks for a column twice, or for rows whose column has two values.
     """
     if bound.tree is None:
         return ""
-    numeric = _numeric_columns(bound, schema)
+    numeric, texts = (_columns_of(kind, bound, schema) for kind in (_NUMERIC, _TEXT))
+    keys = _foreign_keys(schema)
+    comparisons = list(bound.tree.find_all(*_COMPARISONS))
     problems = (
-        *(_word_for_number(c, numeric) for c in bound.tree.find_all(*_COMPARISONS)),
+        *(_word_for_number(comparison, numeric) for comparison in comparisons),
+        *(_columns_at_odds(comparison, numeric, texts, keys) for comparison in comparisons),
         *(_named_twice(select) for select in bound.tree.find_all(exp.Select)),
         *(_two_values(where) for where in bound.tree.find_all(exp.Where)),
     )
@@ -45,6 +50,22 @@ def _word_for_number(comparison: exp.Expr, numeric: set[str]) -> str:
             and not _HAS_DIGIT.search(literal.name)
         ):
             return f"`{column.name}` holds numbers, and {literal.sql()} is none."
+    return ""
+
+
+def _columns_at_odds(
+    comparison: exp.Expr, numeric: set[str], texts: set[str], keys: set[frozenset[str]]
+) -> str:
+    left, right = comparison.this, comparison.expression
+    if not (isinstance(left, exp.Column) and isinstance(right, exp.Column)):
+        return ""
+    if left == right:
+        return f"It compares `{left.sql()}` with itself."
+    if frozenset((left.name.casefold(), right.name.casefold())) in keys:
+        return ""
+    for number, text in ((left, right), (right, left)):
+        if number.name.casefold() in numeric and text.name.casefold() in texts:
+            return f"`{number.sql()}` holds numbers, and `{text.sql()}` texts."
     return ""
 
 
@@ -66,11 +87,22 @@ def _two_values(where: exp.Where) -> str:
     return ""
 
 
-def _numeric_columns(bound: Binding, schema: Schema) -> set[str]:
+def _foreign_keys(schema: Schema) -> set[frozenset[str]]:
+    """The names of the columns on both sides of each."""
+    return {
+        frozenset((own.casefold(), referred.casefold()))
+        for table in schema.tables
+        for key in table.foreign_keys
+        for own, referred in zip(key.columns, key.referenced_columns, strict=False)
+    }
+
+
+def _columns_of(kind: re.Pattern[str], bound: Binding, schema: Schema) -> set[str]:
+    """Names of the columns that are of that type in all tables of the query that have them."""
     tables = [t for name in bound.tables if (t := schema.table(name)) is not None]
-    kinds: dict[str, set[bool]] = {}
+    fitting: dict[str, set[bool]] = {}
     for table in tables:
         for column in table.columns:
-            is_numeric = bool(_NUMERIC.search(column.type))
-            kinds.setdefault(column.name.casefold(), set()).add(is_numeric)
-    return {name for name, kind in kinds.items() if kind == {True}}
+            fits = bool(kind.search(column.type))
+            fitting.setdefault(column.name.casefold(), set()).add(fits)
+    return {name for name, fits in fitting.items() if fits == {True}}

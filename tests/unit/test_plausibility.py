@@ -46,6 +46,34 @@ def test_nobody_asks_for_a_thing_twice(sql: str, reason: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("sql", "reason"),
+    [
+        (
+            "SELECT age FROM t JOIN u ON t.age = u.name",
+            "`t.age` holds numbers, and `u.name` texts.",
+        ),
+        ("SELECT age FROM t JOIN u ON u.name = t.price", "`t.price` holds numbers"),
+        ("SELECT age FROM t JOIN u ON t.name = t.name", "It compares `t.name` with itself."),
+        ("SELECT age FROM t WHERE age IN (SELECT age FROM t WHERE name <> name)", "with itself"),
+        ("SELECT age FROM t JOIN u ON t.code = u.code", ""),  # typed differently: who knows
+        ("SELECT a.age FROM t AS a JOIN t AS b ON a.name = b.name", ""),
+        ("SELECT age FROM t JOIN u ON t.note = u.name", ""),
+    ],
+)
+def test_columns_that_are_joined_hold_the_same(sql: str, reason: str) -> None:
+    found = implausible(bind(sql, SCHEMA), SCHEMA)
+    assert reason in found
+    assert bool(found) == bool(reason)
+
+
+def test_a_foreign_key_joins_what_it_says() -> None:
+    schema = parse_schema(
+        "CREATE TABLE t (id INTEGER); CREATE TABLE u (t TEXT, FOREIGN KEY (t) REFERENCES t (id));"
+    ).schema
+    assert not implausible(bind("SELECT t.id FROM t JOIN u ON u.t = t.id", schema), schema)
+
+
+@pytest.mark.parametrize(
     "sql",
     [
         "SELECT name FROM t WHERE age = 20",

@@ -67,8 +67,8 @@ class Lesson:
 class Course:
     """One training; ``warm``: on from the adapter in use.
 
-    The first two thirds of the steps read ``beginning``, the last ``whole``. ``judged`` is what losses
-    are of; ``strengths`` are the shares of the result that may be published.
+    The first two thirds of the steps read ``beginning``, the last ``whole``. ``judged`` is what
+    losses are of; ``strengths`` are the shares of the result that may be published.
     """
 
     training: LoraTraining
