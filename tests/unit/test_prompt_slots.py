@@ -9,6 +9,7 @@ from squill.ddl import parse_schema
 from squill.errors import NoValidAnswerError, SchemaError
 from squill.prompt import format_by_id
 from squill.prompt.slots.vocabulary import all_tokens
+from squill.prompt.words import question_words
 from squill.schema import Column, Schema, Table
 
 SCHOOL = parse_schema(
@@ -196,6 +197,21 @@ def test_a_name_is_quoted_where_the_dialect_needs_it(dialect: str, ddl: str, sql
 def test_a_target_that_names_what_the_prompt_lacks_is_no_answer(target: str) -> None:
     with pytest.raises(NoValidAnswerError):
         SLOTS.sql(target, SCHOOL, "two words")
+
+
+@pytest.mark.parametrize("question", ["student's age", "the student\u2019s", "STUDENT'S"])
+def test_a_possessive_s_is_no_value(question: str) -> None:
+    place = 4 if question.startswith("the") else 3
+    target = f"SELECT <c6> FROM <t2> WHERE <c5> = '<w{place}><w{place}>'"
+    with pytest.raises(NoValidAnswerError, match="possessive"):
+        SLOTS.sql(target, SCHOOL, question)
+
+
+@pytest.mark.parametrize("question", ["grade of s", "grade = 's'", "sections o to s"])
+def test_another_s_is_a_value(question: str) -> None:
+    place = 1 + [word.text for word in question_words(question)].index("s")
+    target = f"SELECT <c6> FROM <t2> WHERE <c5> = '<w{place}><w{place}>'"
+    assert SLOTS.sql(target, SCHOOL, question).endswith("= 's'")
 
 
 @pytest.mark.parametrize(
