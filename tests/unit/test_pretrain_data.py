@@ -203,6 +203,17 @@ def test_questions_on_made_up_tables_bind_and_read_back() -> None:
         assert bound.valid, (pair.question, bound.problems)
 
 
+def test_a_table_that_refers_to_another_is_no_reason_to_join_it() -> None:
+    pairs = [
+        p for p in islice(entity_pairs(VALUES, random.Random(5)), 400) if len(p.schema.tables) > 1
+    ]
+    related = [p for p in pairs if any(table.foreign_keys for table in p.schema.tables)]
+    joined = [p for p in related if "JOIN" in p.target]
+    assert len(related) > 100
+    assert 0.1 < len(joined) / len(related) < 0.4
+    assert any(" < <w" in p.target and " than " in p.question for p in related)
+
+
 def test_synthetic_questions_reach_what_the_data_lacks() -> None:
     pairs = islice(synthetic_pairs([SHOP], VALUES, random.Random(3)), 600)
     text = "\n".join(pair.target for pair in pairs)

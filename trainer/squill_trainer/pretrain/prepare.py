@@ -38,7 +38,7 @@ class Mix:
     spider_syn: float = 0.4
     bird: float = 0.15
     synthetic: int = 7_000
-    entities: int = 6_000
+    entities: int = 14_000
     share: float = 1.0
     """Of all of these, for a short run that tunes a trained model."""
     longest: int = 400

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from squill.schema import Column, Schema, Table
 from squill_trainer.pretrain.synthesis.drawing import Drawer, Question, listed, literal, quoted
 from squill_trainer.pretrain.synthesis.narrowed import narrowed, narrowing_columns
+from squill_trainer.pretrain.synthesis.related import draw_related, with_child
 
 if TYPE_CHECKING:
     from random import Random
@@ -79,14 +80,24 @@ _SOME = (
 )  # fmt: skip
 
 
+_RELATED = 0.75
+"""Of the tables that have a key."""
+
+
 def draw_entity(values: Values, rng: Random) -> tuple[Schema, Question]:
-    """A made-up table with others beside it at times, and a question about one of its rows."""
+    """A made-up table with others beside it at times, and a question about some of its rows.
+
+    Where a table beside it refers to it, the question may be about both, or about that alone.
+    """
     people = rng.random() < 0.7
     kinds = _ABOUT_PEOPLE if people else _ABOUT_THINGS
     table, chosen, label = _table(kinds, (_PEOPLE if people else _THINGS).split(), rng)
     draw = Drawer(table, values, rng)
     value = _person(rng) if people else values.draw(label, rng)
     question = _question(draw, chosen, label, value)
+    if (schema := with_child(table, rng)) and rng.random() < _RELATED:
+        about_more = draw_related(schema, table.name, values, rng) if rng.random() < 0.7 else None
+        return schema, about_more or question
     others = [_table(_ABOUT_THINGS, _THINGS.split(), rng)[0]] if rng.random() < 0.15 else []
     tables = [table, *(t for t in others if t.name != table.name)]
     rng.shuffle(tables)
@@ -110,7 +121,7 @@ def _table(
     own = [label, *(column for column, _ in chosen)]
     if rng.random() < 0.25:
         rng.shuffle(own)
-    if rng.random() < 0.5:
+    if rng.random() < 0.7:
         own.insert(0, Column("id", "INTEGER", primary_key=True))
     return Table(rng.choice(names), tuple(own)), chosen, label
 

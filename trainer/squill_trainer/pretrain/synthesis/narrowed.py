@@ -25,6 +25,16 @@ _COMPARED = {
         ("more expensive than {0}", "over {0}", "costing more than {0}", "that cost over {0}"),
         ("cheaper than {0}", "under {0}", "costing less than {0}", "that cost under {0}"),
     ),
+    "amount": (
+        ("over {0}", "above {0}", "of more than {0}"),
+        ("under {0}", "below {0}", "of less than {0}"),
+    ),
+    "total": (("over {0}", "above {0}"), ("under {0}", "below {0}")),
+    "cost": (("that cost more than {0}", "over {0}"), ("that cost less than {0}", "under {0}")),
+    "duration": (("longer than {0}", "of more than {0}"), ("shorter than {0}",)),
+    "quantity": (("of more than {0}",), ("of fewer than {0}",)),
+    "nights": (("longer than {0} nights",), ("shorter than {0} nights",)),
+    "score": (("over {0}", "above {0}", "better than {0}"), ("under {0}", "worse than {0}")),
     "population": (
         ("with more than {0} inhabitants", "with over {0} people"),
         ("with fewer than {0} inhabitants", "with less than {0} people"),
@@ -45,6 +55,10 @@ _PLACED = {
     "author": ("by {0}", "written by {0}"),
     "director": ("by {0}", "directed by {0}"),
     "category": ("in {0}", "of the category {0}", "filed under {0}"),
+    "status": ("that are {0}", "with status {0}", "which are {0}"),
+    "method": ("by {0}", "paid by {0}"),
+    "mechanic": ("by {0}", "done by {0}"),
+    "subject": ("in {0}",),
     "owner": ("of {0}", "owned by {0}", "belonging to {0}"),
 }
 
@@ -59,17 +73,17 @@ def narrowing_columns(table: Table) -> list[Column]:
     ]
 
 
-def narrowed(draw: Drawer, columns: Sequence[Column], label: Column) -> Question:
+def narrowed(draw: Drawer, columns: Sequence[Column], label: Column | None) -> Question:
     """``columns``: at least one of `narrowing_columns`; ``label``: what rows are called by."""
     chosen = draw.rng.sample(columns, 2 if len(columns) > 1 and draw.rng.random() < 0.2 else 1)
-    parts = [_condition(draw, column) for column in chosen]
+    parts = [condition(draw, column) for column in chosen]
     said = draw.pick(" ", " and ").join(said for said, _ in parts)
     where = f"FROM {draw.name} WHERE {' AND '.join(sql for _, sql in parts)}"
     noun, kind = draw.noun(), draw.rng.random()
     if kind < 0.25:
         text = draw.pick("How many {} {}?", "number of {} {}", "count {} {}", "how many {} {}")
         return Question(text.format(noun, said), f"SELECT COUNT(*) {where}")
-    if kind < 0.55:
+    if kind < 0.55 and label:
         text = draw.pick(
             "names of {} {}", "Which {} are {}?", "the names of all {} {}", "name the {} {}"
         )
@@ -78,7 +92,8 @@ def narrowed(draw: Drawer, columns: Sequence[Column], label: Column) -> Question
     return Question(text.format(noun, said), f"SELECT * {where}")
 
 
-def _condition(draw: Drawer, column: Column) -> tuple[str, str]:
+def condition(draw: Drawer, column: Column) -> tuple[str, str]:
+    """Words and SQL of one condition on one of the `narrowing_columns`; the SQL begins with it."""
     if column.name in _PLACED:
         value = draw.value(column)
         said = draw.rng.choice(_PLACED[column.name]).format(value)
