@@ -54,7 +54,10 @@ async def answer_all() -> int:
             status = await daemon.call("status")
         finally:
             await daemon.call("shutdown")
-    print(f"{sum(answered)} of {len(answered)} questions have a valid query")
+    print(
+        f"{sum(answered)} of {len(answered)} questions have a valid query: it parses, and its "
+        "names are in the tables.\nWhether it is also the right one is yours to judge, above."
+    )
     print(f"model   {status['model']}")
     print(f"adapter {status['adapter'] or 'none'}")
     print(f"device  {status['device']}, {status['blas']}")

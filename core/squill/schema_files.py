@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,6 +15,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from squill.settings import WorkspaceSettings
+
+DATABASE_HEAD = 16
+"""Bytes of a file that tell whether it is a database."""
+
+_SQLITE_MAGIC = b"SQLite format 3\x00"
+_DUCKDB_MAGIC = b"DUCK"
+_DUCKDB_MAGIC_AT = 8
 
 
 def find_schema_files(folder: Path, settings: WorkspaceSettings) -> Iterator[Path]:
@@ -45,9 +53,9 @@ def schema_texts(named: Sequence[str], folder: Path, settings: WorkspaceSettings
     if named:
         return {name: read_sql(name) for name in named}
     texts = {
-        str(path.relative_to(folder)): path.read_text(encoding="utf-8-sig", errors="replace")
+        str(path.relative_to(folder)): _decoded(_content(path), "replace")
         for path in sorted(find_schema_files(folder, settings))
-        if path.stat().st_size <= settings.max_file_bytes
+        if path.is_file() and path.stat().st_size <= settings.max_file_bytes
     }
     if not texts:
         raise UsageError(
@@ -59,13 +67,46 @@ def schema_texts(named: Sequence[str], folder: Path, settings: WorkspaceSettings
 def read_sql(name: str) -> str:
     """
     Raises:
-        UsageError: the file cannot be read.
+        UsageError: the file cannot be read, or is no text.
     """
+    content = sys.stdin.buffer.read() if name == "-" else _content(Path(name))
+    if advice := _database_advice(name, content):
+        raise UsageError(advice)
     try:
-        if name == "-":
-            return sys.stdin.read()
-        return Path(name).read_text(encoding="utf-8-sig")
-    except OSError as error:
-        raise UsageError(f"{name}: {error.strerror}. Name a file that can be read.") from error
+        return _decoded(content)
     except UnicodeDecodeError as error:
-        raise UsageError(f"{name} is not UTF-8 (byte {error.start}). Convert it first.") from error
+        line = content.count(b"\n", 0, error.start) + 1
+        raise UsageError(
+            f"{name}:{line}: this is not UTF-8 (byte {error.start}). Save the file as UTF-8."
+        ) from error
+
+
+def _decoded(content: bytes, errors: str = "strict") -> str:
+    return content.decode("utf-8-sig", errors).replace("\r\n", "\n").replace("\r", "\n")
+
+
+def _content(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise UsageError(f"{path}: {error.strerror}. Name a file that can be read.") from error
+
+
+def _database_advice(name: str, content: bytes) -> str:
+    """What to do with a file that is a database; empty for any other."""
+    if not (kind := database_kind(content)):
+        return ""
+    if name == "-":
+        return f"Standard input is a {kind} database, not SQL. `squill repl FILE` reads one."
+    file = shlex.quote(name)
+    advice = f"{name} is a {kind} database, not SQL. Ask it with `squill repl {file}`"
+    if kind != "SQLite":
+        return f"{advice}."
+    return f"{advice}, or pass on its tables: `sqlite3 {file} .schema | squill ask --schema - …`."
+
+
+def database_kind(head: bytes) -> str:
+    """ "SQLite" or "DuckDB", by a file's first 16 bytes or more; empty for what is neither."""
+    if head.startswith(_SQLITE_MAGIC):
+        return "SQLite"
+    return "DuckDB" if head[_DUCKDB_MAGIC_AT:].startswith(_DUCKDB_MAGIC) else ""

@@ -12,7 +12,10 @@ from pathlib import Path
 import pytest
 from conftest import TESTS
 
+from squill.errors import SchemaError
 from squill.paths import EMBEDDED_MODEL, runtime_paths
+from squill_daemon.commands.ask import _located
+from squill_daemon.commands.ask import main as ask_main
 from squill_daemon.commands.daemon import main as daemon_main
 from squill_daemon.instance import holder
 
@@ -61,6 +64,43 @@ def test_sql_alone_is_on_standard_output_and_the_daemon_was_started(folder, monk
     done = ask("--schema", folder / "students.sql", AGE)
     assert (done.returncode, done.stdout, done.stderr) == (0, "SELECT Age FROM students;\n", "")
     assert holder(runtime_paths()) is not None
+
+
+def test_the_question_is_every_word_or_standard_input(folder, monkeypatch):
+    monkeypatch.setenv("SQUILL_FAKE_ANSWER", "SELECT Age FROM students")
+    assert folder.is_dir()
+    for arguments, stdin in ((("How", "old", "--json", "is", "he"), None), (("-", "--json"), AGE)):
+        done = ask(*arguments, stdin=stdin)
+        assert json.loads(done.stdout)["sql"] == "SELECT Age FROM students", done.stderr
+    assert ask("-", stdin="\n").stderr.startswith("squill ask: The question is empty.")
+    assert "not both" in ask("-", "--schema", "-", stdin=STUDENTS).stderr
+
+
+def test_what_is_wrong_with_definitions_is_said_with_their_file_and_line():
+    def said(text):
+        return _located(SchemaError("There are none."), {"a.sql": text}, "sqlite")
+
+    assert said("Dear all") == "There are none. Read: a.sql."
+    assert "\na.sql:2: This statement is left out" in said("SELECT 1;\nCREATE TABLE t (a INT\n")
+
+
+def test_a_schema_file_that_is_no_text_is_named_with_what_to_do(folder):
+    (folder / "latin.sql").write_bytes(b"\n-- \xff\n")
+    (folder / "my shop.db").write_bytes(b"SQLite format 3\x00" + bytes(100))
+    for name, said in (
+        ("latin.sql", "latin.sql:2: this is not UTF-8"),
+        ("my shop.db", "Ask it with `squill repl 'my shop.db'`"),
+    ):
+        done = ask("--schema", name, AGE)
+        assert done.returncode == 2
+        assert said in done.stderr
+
+
+@pytest.mark.parametrize("count", ["0", "17", "two"])
+def test_a_number_of_candidates_that_cannot_be_is_one_sentence(count, capsys):
+    with pytest.raises(SystemExit, match="2"):
+        ask_main(["--candidates", count, AGE])
+    assert f"{count} is no number of queries. Name one from 1 to 16." in capsys.readouterr().err
 
 
 def test_several_candidates_come_one_after_the_other(folder):

@@ -9,16 +9,18 @@ import os
 import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from conftest import TESTS
 
+from squill.adapters import WEIGHTS, user_registry
 from squill.client import DaemonClient
 from squill.errors import DaemonUnavailableError, SquillError
 from squill.paths import runtime_paths
 from squill_daemon import background
 from squill_daemon.commands.daemon import main as daemon_command
-from squill_daemon.commands.status import describe
+from squill_daemon.commands.status import adapters_in_use, describe
 from squill_daemon.commands.status import main as status
 from squill_daemon.instance import answers, holder
 from squill_daemon.logs import follow, last_lines, log_to_file, readable
@@ -102,6 +104,27 @@ def test_a_daemon_that_tells_less_is_shown_without_gaps():
         "model             m",
         "adapter           none",
         "version           0.1",
+    ]
+
+
+def test_status_tells_the_adapter_of_this_folder_and_those_of_all(tmp_path, monkeypatch):
+    monkeypatch.setenv("SQUILL_DATA_DIR", str(tmp_path))
+    (tmp_path / "adapter_config.json").write_text('{"num_layers": 1}')
+    (tmp_path / WEIGHTS).write_text("1")
+    registry = user_registry()
+    digest = registry.publish(tmp_path, base="b" * 64, prompt_format="slots-2").digest
+    registry.activate(digest, "/shop")
+    registry.activate(None, "/plain")
+    assert adapters_in_use(Path("/shop")) == {
+        "workspace": "/shop",
+        "workspace_adapter": digest,
+        "workspace_adapters": {"/shop": digest, "/plain": None},
+    }
+    registry.activate(digest, "/another")
+    assert describe({"adapter": None} | adapters_in_use(Path("/plain"))).splitlines() == [
+        "adapter           none for questions asked in this folder",
+        f"workspaces        {digest[:12]} /another",
+        f"                  {digest[:12]} /shop",
     ]
 
 

@@ -159,6 +159,13 @@ class AdapterRegistry:
                 return pointer.active
         return None
 
+    def chosen(self) -> dict[str, str | None]:
+        """What each workspace has chosen (None: the base model); "" is the default of the others.
+
+        Damaged records are left out.
+        """
+        return {pointer.workspace: pointer.active for pointer in self._pointers.all()}
+
     def activate(self, digest: str | None, workspace: str = "") -> str | None:
         """Use the adapter (None: the base model) in the workspace; gives what was used before.
 

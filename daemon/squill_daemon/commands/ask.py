@@ -44,7 +44,7 @@ _COPIED = (
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Exit code 0: answered; 1: no valid answer; 2: usage; 3: daemon or model trouble."""
-    options = _parser().parse_args(argv)
+    options = _parser().parse_intermixed_args(argv)
     try:
         answer, names = _answer(options)
     except (UsageError, SchemaError, InvalidParamsError) as error:
@@ -61,7 +61,12 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="squill ask", description="Write one SQL query that answers a question."
     )
-    parser.add_argument("question", help="what to ask, in plain language, in quotes")
+    parser.add_argument(
+        "question",
+        nargs="+",
+        help="what to ask, in plain language; - reads it from standard input. Quotes are needed "
+        "where it has an apostrophe or another sign that the shell takes for its own",
+    )
     parser.add_argument(
         "--schema",
         action="append",
@@ -73,9 +78,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--dialect", default="", help="SQL dialect (default: found out)")
     parser.add_argument(
         "--candidates",
-        type=int,
+        type=_candidate_count,
         default=1,
-        choices=range(1, MOST_CANDIDATES + 1),
         metavar="N",
         help=f"different queries, {MOST_CANDIDATES} at most",
     )
@@ -91,6 +95,14 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _candidate_count(text: str) -> int:
+    if not text.isdecimal() or not 1 <= int(text) <= MOST_CANDIDATES:
+        raise argparse.ArgumentTypeError(
+            f"{text} is no number of queries. Name one from 1 to {MOST_CANDIDATES}."
+        )
+    return int(text)
+
+
 def _say(text: str) -> None:
     print(text, file=sys.stderr)
 
@@ -101,12 +113,11 @@ def _answer(options: argparse.Namespace) -> tuple[dict[str, Any], list[str]]:
     settings = load_settings(folder, _say)
     model = canonical_model(options.model or settings.model, folder)
     settings = replace(settings, model=model)
-    if not options.question.strip():
-        raise UsageError("The question is empty. Say what you want to know.")
+    question = _question(options)
     texts = schema_texts(options.schema, folder, settings.workspace)
     params = {
         "schema": list(texts.values()),
-        "question": options.question,
+        "question": question,
         "dialect": options.dialect or settings.dialect,
         "n": options.candidates,
         "budget_ms": settings.generation.budget_ms,
@@ -114,11 +125,37 @@ def _answer(options: argparse.Namespace) -> tuple[dict[str, Any], list[str]]:
     }
     if options.adapter is not None:
         params["adapter"] = _adapter(options.adapter, settings)
-    if options.no_daemon:
-        answer = _answer_here(params, settings)
-    else:
-        answer = asyncio.run(_ask_daemon(params, settings, insist=bool(options.model)))
+    try:
+        if options.no_daemon:
+            answer = _answer_here(params, settings)
+        else:
+            answer = asyncio.run(_ask_daemon(params, settings, insist=bool(options.model)))
+    except SchemaError as error:
+        raise SchemaError(_located(error, texts, params["dialect"])) from error
     return answer, list(texts)
+
+
+def _located(error: SchemaError, texts: Mapping[str, str], dialect: str) -> str:
+    """The message with what is wrong in which line of which file; else which files were read."""
+    from squill.ddl import SchemaBuilder, SchemaSource
+
+    sources = [SchemaSource(name, text) for name, text in texts.items()]
+    problems = SchemaBuilder().build(sources, dialect).problems
+    if not problems:
+        return f"{error.message} Read: {', '.join(texts)}."
+    return "\n".join(("No table definition could be read.", *map(str, problems)))
+
+
+def _question(options: argparse.Namespace) -> str:
+    """The words of the command line as one text; ``-`` alone is standard input."""
+    question = " ".join(options.question)
+    if question == "-":
+        if "-" in options.schema:
+            raise UsageError("Standard input can be the question or the schema, not both.")
+        question = sys.stdin.read().strip()
+    if not question.strip():
+        raise UsageError("The question is empty. Say what you want to know.")
+    return question
 
 
 def _adapter(named: str, settings: Settings) -> str:

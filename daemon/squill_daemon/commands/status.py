@@ -7,10 +7,12 @@ import asyncio
 import json
 import sys
 from datetime import timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from squill.adapters import user_registry
 from squill.client import DaemonClient
-from squill.errors import DaemonUnavailableError, SquillError
+from squill.errors import AdapterError, DaemonUnavailableError, SquillError
 from squill.paths import runtime_paths
 from squill_daemon.instance import holder
 
@@ -41,6 +43,7 @@ def show_status(*, as_json: bool) -> int:
     except SquillError as error:
         _show_trouble(error, as_json=as_json)
         return TROUBLE
+    status |= adapters_in_use(Path.cwd())
     print(json.dumps(status, indent=2) if as_json else describe(status))
     return 0
 
@@ -72,13 +75,29 @@ async def daemon_status(seconds: float) -> dict[str, Any]:
         ) from error
 
 
+def adapters_in_use(folder: Path) -> dict[str, Any]:
+    """Which adapter answers a question asked in ``folder``, and what each workspace has chosen.
+
+    The daemon's own `adapter` is the one of workspaces that have chosen none.
+    """
+    registry = user_registry()
+    found: dict[str, Any] = {"workspace": str(folder)}
+    try:
+        found["workspace_adapter"] = registry.active(str(folder))
+        chosen = registry.chosen()
+    except AdapterError as error:
+        return found | {"workspace_adapter": None, "adapter_problem": error.message}
+    return found | {"workspace_adapters": {w: digest for w, digest in chosen.items() if w}}
+
+
 def describe(status: Mapping[str, Any]) -> str:
     """The status for a person, one figure a line; what a daemon does not tell is left out."""
     rows = {
         "state": _joined(status, "state", "message"),
         "up": _duration(status.get("uptime_s")),
         "model": status.get("model"),
-        "adapter": (status.get("adapter") or "none")[:_DIGEST_DIGITS],
+        "adapter": _adapter(status),
+        "workspaces": _workspaces(status.get("workspace_adapters") or {}),
         "adapter problem": status.get("adapter_problem"),
         "log problem": status.get("log_problem"),
         "device": status.get("device"),
@@ -97,6 +116,23 @@ def describe(status: Mapping[str, Any]) -> str:
     }
     shown = {name: value for name, value in rows.items() if value not in (None, "")}
     return "\n".join(f"{name:17} {value}" for name, value in shown.items())
+
+
+def _adapter(status: Mapping[str, Any]) -> str:
+    if "workspace" not in status:
+        return _short(status.get("adapter"))
+    return f"{_short(status['workspace_adapter'])} for questions asked in this folder"
+
+
+def _workspaces(chosen: Mapping[str, str | None]) -> str:
+    """Those with an adapter, one a line."""
+    return f"\n{'':17} ".join(
+        f"{_short(digest)} {workspace}" for workspace, digest in sorted(chosen.items()) if digest
+    )
+
+
+def _short(digest: str | None) -> str:
+    return (digest or "none")[:_DIGEST_DIGITS]
 
 
 def _joined(status: Mapping[str, Any], *names: str) -> str:

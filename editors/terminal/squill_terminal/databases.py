@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from squill.ddl import parse_schema
 from squill.errors import SquillError, UsageError
-from squill.schema_files import read_sql
+from squill.schema_files import DATABASE_HEAD, database_kind, read_sql
 from squill_terminal.definitions import of_duckdb, of_sqlite
 
 if TYPE_CHECKING:
@@ -22,10 +22,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from squill.schema import Schema
-
-_SQLITE_MAGIC = b"SQLite format 3\x00"
-_DUCKDB_MAGIC = b"DUCK"
-_DUCKDB_MAGIC_AT = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,12 +68,13 @@ def open_database(path: Path | None, folder_text: Callable[[], str], dialect: st
         return Definitions(folder_text(), "the tables of this folder", dialect)
     try:
         with path.open("rb") as file:
-            head = file.read(len(_SQLITE_MAGIC))
+            head = file.read(DATABASE_HEAD)
     except OSError as error:
         raise UsageError(f"{path}: {error.strerror}. Name a file that can be read.") from error
-    if head == _SQLITE_MAGIC:
+    kind = database_kind(head)
+    if kind == "SQLite":
         return SqliteDatabase(path)
-    if head[_DUCKDB_MAGIC_AT:].startswith(_DUCKDB_MAGIC):
+    if kind == "DuckDB":
         return DuckdbDatabase(path)
     return Definitions(read_sql(str(path)), path.name, dialect)
 
