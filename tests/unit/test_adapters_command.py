@@ -82,6 +82,24 @@ def test_showing_tells_everything(shop: Shop) -> None:
     assert json.loads(shop.run("show", digest, "--json")[1])["figures"] == {"loss": 0.25}
 
 
+def test_without_a_digest_the_one_in_use_is_shown(shop: Shop) -> None:
+    digest = shop.publish("1")
+    code, _, err = shop.run("show")
+    assert (code, err) == (
+        2,
+        "squill adapters: No adapter is in use here. Name one: `squill adapters list`.\n",
+    )
+    shop.run("activate", digest)
+    assert shop.run("show")[1].split()[1] == digest
+
+
+@pytest.mark.parametrize("action", ["show", "diff", "activate"])
+def test_a_digest_that_names_nothing_is_wrong_usage(shop: Shop, action: str) -> None:
+    code, _, err = shop.run(action, "abcdef", *(("abcdef",) if action == "diff" else ()))
+    assert code == 2
+    assert "There is no adapter 'abcdef'" in err
+
+
 def test_the_difference_is_pairs_and_figures(shop: Shop) -> None:
     known = next(iter(adapters._questions(shop.folder)))
     old = shop.publish("1", figures={"loss": 0.5, "old": 1.0}, pairs=["a" * 64])

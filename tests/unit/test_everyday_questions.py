@@ -1,4 +1,4 @@
-"""The everyday questions that the embedded model is judged by have queries that fit their tables."""
+"""The everyday questions that judge the embedded model have queries that fit their tables."""
 
 from __future__ import annotations
 

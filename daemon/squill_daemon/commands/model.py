@@ -49,7 +49,8 @@ def _parser() -> argparse.ArgumentParser:
     actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
     actions.add_parser("list", parents=[common], help="those on this machine, and suggestions")
     actions.add_parser("use", parents=[one], help="fetch it, name it in the settings, load it")
-    actions.add_parser("info", parents=[one], help="what it is and what it needs")
+    info = actions.add_parser("info", parents=[common], help="what it is and what it needs")
+    info.add_argument("model", metavar="MODEL", nargs="?", help="default: the one in the settings")
     actions.add_parser("pull", parents=[one], help="fetch it from the hub, or go on with that")
     actions.add_parser("remove", parents=[one], help="delete what was fetched")
     return parser
@@ -77,7 +78,8 @@ def _list(_: argparse.Namespace) -> dict[str, Any]:
 
 
 def _info(options: argparse.Namespace) -> dict[str, Any]:
-    return asdict(_details(options.model))
+    chosen = options.model or load_settings(Path.cwd(), _say).model or EMBEDDED_NAME
+    return asdict(_details(chosen))
 
 
 def _details(model: str) -> Details:

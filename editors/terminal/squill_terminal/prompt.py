@@ -24,7 +24,7 @@ _LEAST = 2
 
 
 class NameCompleter(Completer):
-    """Commands behind a backslash at the line's start, else names of tables and columns."""
+    """Commands behind a backslash or a dot at the line's start, else names of tables and columns."""
 
     def __init__(self, names: Iterable[str], commands: Sequence[str]) -> None:
         self._names = sorted(set(names), key=str.casefold)
@@ -32,11 +32,11 @@ class NameCompleter(Completer):
 
     def get_completions(self, document: Document, _: CompleteEvent) -> Iterator[Completion]:
         line = document.text_before_cursor
-        if line.startswith("\\") and " " not in line:
+        if line.startswith(("\\", ".")) and " " not in line:
             yield from _completions(line[1:], self._commands)
             return
         word = document.get_word_before_cursor()
-        if len(word) >= _LEAST or line.startswith("\\schema "):
+        if len(word) >= _LEAST or line.startswith(("\\schema ", ".schema ")):
             yield from _completions(word, self._names)
 
 
@@ -81,12 +81,17 @@ class Prompt:
             self.show(sql)
 
     def confirm(self, question: str) -> bool:
-        """Yes for an empty answer; anything but a yes is a no, Ctrl-C too."""
-        try:
-            answer = self._questions.prompt(f"{question} [Y/n] ")
-        except (EOFError, KeyboardInterrupt):
-            return False
-        return answer.strip().casefold() in ("", "y", "yes")
+        """Yes for an empty answer, no for Ctrl-C; what is neither yes nor no is asked again."""
+        while True:
+            try:
+                answer = self._questions.prompt(f"{question} [Y/n] ").strip().casefold()
+            except (EOFError, KeyboardInterrupt):
+                return False
+            if answer in ("", "y", "yes"):
+                return True
+            if answer in ("n", "no"):
+                return False
+            self.show("Answer y to run it, or n to leave it and ask something else.")
 
     def edit(self, sql: str) -> str:
         try:

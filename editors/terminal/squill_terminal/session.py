@@ -28,10 +28,14 @@ Type a question; its query is shown, and run if you say so. SQL that you type is
 \\run          run the last query
 \\edit         change the last query, then run it
 \\keep         keep the last question with its query, as an example that Squill learns from
-\\schema [T]   the tables, or the definition of one
+\\tables       the tables with their columns
+\\schema [T]   the same, or the definition of one
 \\help         this
-\\quit         end (also Ctrl-D)"""
+\\quit         end (also exit, Ctrl-D)
 
+A dot in place of the backslash does the same: .tables"""
+
+_ENDS = frozenset({"\\quit", "\\q", "\\exit", ".quit", ".q", ".exit", "quit", "exit"})
 _NO_QUERY = "There is no query yet. Ask a question first."
 
 
@@ -77,6 +81,7 @@ class Session:
             "run": self._run_last,
             "edit": self._edit,
             "keep": self._keep,
+            "tables": lambda _: self._show_schema(""),
             "schema": self._show_schema,
             "help": lambda _: terminal.show(HELP),
         }
@@ -88,10 +93,10 @@ class Session:
     def handle(self, line: str) -> bool:
         """What one line asks for; False where it ends the session. Errors are shown."""
         line = line.strip()
-        if line in ("\\quit", "\\q"):
+        if line.rstrip(";").casefold() in _ENDS:
             return False
         try:
-            if line.startswith("\\"):
+            if line.startswith(("\\", ".")):
                 self._command(line)
             elif is_sql(line, self._database.schema.dialect):
                 self._last = Last(sql=line.rstrip("; "))
@@ -106,7 +111,7 @@ class Session:
         name, _, rest = line[1:].partition(" ")
         command = self._commands.get(name)
         if command is None:
-            raise UsageError(f"There is no command \\{name}. \\help lists them.")
+            raise UsageError(f"There is no command {line[0]}{name}. {line[0]}help lists them.")
         command(rest.strip())
 
     def _question(self, question: str) -> None:

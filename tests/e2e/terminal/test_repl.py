@@ -56,6 +56,21 @@ def test_a_query_is_not_run_unless_the_user_says_so(typist: Typist) -> None:
     assert shown.index(SQL) < shown.index("1 row, ")
 
 
+def test_an_answer_that_is_neither_yes_nor_no_is_asked_for_again(typist: Typist) -> None:
+    shown = typist.types(QUESTION, "and the schools?", "y", "\\quit")
+    assert "Answer y to run it, or n" in shown
+    assert shown.count("1 row, ") == 1
+
+
+@pytest.mark.parametrize("end", [".quit", "exit", "\\q", "quit;"])
+def test_commands_are_those_of_other_shells_too(typist: Typist, end: str) -> None:
+    shown = typist.types(".tables", ".help", ".mode csv", end)
+    assert "students (Name, Age, School)" in shown
+    assert "\\edit" in shown
+    assert "There is no command .mode. .help lists them." in shown
+    assert typist.code == 0
+
+
 def test_sql_that_is_typed_runs_and_errors_do_not_end_the_session(typist: Typist) -> None:
     shown = typist.types(
         "SELECT Name FROM students ORDER BY 1;", "DELETE FROM students;", "\\nonsense", "\\quit"

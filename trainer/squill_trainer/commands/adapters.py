@@ -27,13 +27,15 @@ from squill_trainer.commands.adapters_output import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from squill.adapters import AdapterCard, AdapterRegistry
+
 DONE, _, USAGE, TROUBLE = range(4)
 
 _NONE = "none"
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Exit code 0: done; 2: usage; 3: there is no such adapter, or other trouble."""
+    """Exit code 0: done; 2: usage, no such adapter included; 3: trouble with an adapter."""
     parser, files = _parser()
     options = parser.parse_args(argv)
     actions = {
@@ -73,7 +75,9 @@ def _parser() -> tuple[argparse.ArgumentParser, Mapping[str, Callable[[argparse.
     listed = actions.add_parser("list", parents=[common], help="name all, newest first")
     listed.add_argument("--json", action="store_true", help="one JSON object with everything")
     show = actions.add_parser("show", parents=[common], help="all about one adapter")
-    show.add_argument("digest", help="the first digits are enough")
+    show.add_argument(
+        "digest", nargs="?", help="the first digits are enough (default: the one in use)"
+    )
     show.add_argument("--json", action="store_true", help="its card, as JSON")
     diff = actions.add_parser("diff", parents=[common], help="what two adapters differ in")
     diff.add_argument("old", help="the first digits are enough")
@@ -108,11 +112,26 @@ def _list(options: argparse.Namespace) -> None:
 
 def _show(options: argparse.Namespace) -> None:
     registry = user_registry()
-    card = registry.card(options.digest)
+    in_use = registry.active(_workspace(options))
+    if (digest := options.digest or in_use) is None:
+        raise UsageError("No adapter is in use here. Name one: `squill adapters list`.")
+    card = _named(registry, digest)
     if options.json:
         print(json.dumps(card.to_wire(), indent=2))
     else:
-        print(details(card, in_use=card.digest == registry.active(_workspace(options))))
+        print(details(card, in_use=card.digest == in_use))
+
+
+def _named(registry: AdapterRegistry, digest: str) -> AdapterCard:
+    """
+    Raises:
+        UsageError: the digest names none, or several.
+    """
+    try:
+        registry.folder(digest)
+    except AdapterError as error:
+        raise UsageError(error.message) from error
+    return registry.card(digest)
 
 
 def _diff(options: argparse.Namespace) -> None:
@@ -120,7 +139,7 @@ def _diff(options: argparse.Namespace) -> None:
     new = options.new or registry.active(_workspace(options))
     if new is None:
         raise UsageError("No adapter is in use here. Name two of them.")
-    found = difference(registry.card(options.old), registry.card(new))
+    found = difference(_named(registry, options.old), _named(registry, new))
     if options.json:
         print(json.dumps(found))
         return
@@ -138,7 +157,7 @@ def _questions(workspace: Path) -> dict[str, str]:
 
 def _activate(options: argparse.Namespace) -> None:
     workspace = _workspace(options)
-    digest = None if options.digest == _NONE else user_registry().card(options.digest).digest
+    digest = None if options.digest == _NONE else _named(user_registry(), options.digest).digest
     moved = asyncio.run(_ask("adapters/activate", {"digest": digest, "workspace": workspace}))
     if moved is None:
         if digest:
