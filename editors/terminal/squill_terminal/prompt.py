@@ -24,7 +24,7 @@ _LEAST = 2
 
 
 class NameCompleter(Completer):
-    """Commands behind a backslash or a dot at the line's start, else names of tables and columns."""
+    """Commands behind a backslash or a dot at the line's start, else tables and columns."""
 
     def __init__(self, names: Iterable[str], commands: Sequence[str]) -> None:
         self._names = sorted(set(names), key=str.casefold)
