@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import json
 import sys
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,17 +25,30 @@ if TYPE_CHECKING:
 CLEAN, FOUND, USAGE = range(3)
 
 
+@dataclass(frozen=True, slots=True, order=True)
+class _Place:
+    """A problem; ``line`` and ``column`` (characters) count from 1."""
+
+    file: str
+    line: int
+    column: int
+    message: str
+
+
 def main(argv: Sequence[str]) -> int:
     """Exit code 0: everything fits; 1: something does not; 2: usage."""
     options = _parser().parse_args(argv)
     try:
-        lines = _findings(options)
+        found = _findings(options)
     except UsageError as error:
         print(f"squill check: {error.message}", file=sys.stderr)
         return USAGE
-    for line in lines:
-        print(line)
-    return FOUND if lines else CLEAN
+    if options.json:
+        print(json.dumps({"problems": [asdict(place) for place in found]}, ensure_ascii=False))
+        return FOUND if found else CLEAN
+    for place in found:
+        print(f"{place.file}:{place.line}:{place.column}: {place.message}")
+    return FOUND if found else CLEAN
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -50,11 +65,12 @@ def _parser() -> argparse.ArgumentParser:
         help="table definitions; may be given more than once "
         "(default: the files themselves and the .sql files of this folder)",
     )
+    parser.add_argument("--json", action="store_true", help="one JSON object with every problem")
     parser.add_argument("--dialect", default="", help="SQL dialect (default: found out)")
     return parser
 
 
-def _findings(options: argparse.Namespace) -> list[str]:
+def _findings(options: argparse.Namespace) -> list[_Place]:
     folder = Path.cwd()
     settings = load_settings(folder, lambda text: print(text, file=sys.stderr))
     texts = {name: read_sql(name) for name in options.files}
@@ -64,7 +80,7 @@ def _findings(options: argparse.Namespace) -> list[str]:
     sources = [SchemaSource(name, text) for name, text in (foreign | texts).items()]
     setting = options.dialect or settings.dialect
     builder = SchemaBuilder()
-    lines = []
+    found = []
     for name, text in texts.items():
         # A file's own header or definitions say more of its dialect than its neighbours do.
         dialect, origin = resolve_dialect(setting, text)
@@ -72,8 +88,8 @@ def _findings(options: argparse.Namespace) -> list[str]:
         if "guess" in (origin, parsed.dialect_origin):
             note = f"{name}: dialect {parsed.schema.dialect} (a guess; --dialect decides)"
             print(note, file=sys.stderr)
-        lines += _lines(name, text, parsed)
-    return lines
+        found += _places(name, text, parsed)
+    return found
 
 
 def _others(named: Sequence[str], folder: Path, settings: WorkspaceSettings) -> dict[str, str]:
@@ -85,10 +101,10 @@ def _others(named: Sequence[str], folder: Path, settings: WorkspaceSettings) -> 
         return {}  # the checked files may define all that they use
 
 
-def _lines(name: str, text: str, parsed: ParsedSchema) -> list[str]:
-    found = [(p.line, p.message) for p in parsed.problems if p.source == name]
-    found += [
-        (text.count("\n", 0, finding.start) + 1, finding.message)
-        for finding in check_text(text, parsed.schema)
-    ]
-    return [f"{name}:{line}: {message}" for line, message in sorted(found)]
+def _places(name: str, text: str, parsed: ParsedSchema) -> list[_Place]:
+    found = [(p.offset, p.message) for p in parsed.problems if p.source == name]
+    found += [(finding.start, finding.message) for finding in check_text(text, parsed.schema)]
+    return sorted(
+        _Place(name, text.count("\n", 0, at) + 1, at - text.rfind("\n", 0, at), message)
+        for at, message in found
+    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 
 import pytest
@@ -43,10 +44,20 @@ def test_a_file_is_checked_against_its_own_tables(
     assert main(["report.sql", "--dialect", "sqlite"]) == 1
     lines = capsys.readouterr().out.splitlines()
     assert [line.split(": ")[0] for line in lines] == [
-        "report.sql:4",
-        "report.sql:5",
-        "report.sql:7",
+        "report.sql:4:1",
+        "report.sql:5:1",
+        "report.sql:7:1",
     ]
+
+
+def test_problems_are_given_as_json_with_line_and_column(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "report.sql").write_text("CREATE TABLE t (a INT);\n  SELECT c FROM t;\n")
+    assert main(["report.sql", "--json", "--dialect", "sqlite"]) == 1
+    [problem] = json.loads(capsys.readouterr().out)["problems"]
+    assert (problem["file"], problem["line"], problem["column"]) == ("report.sql", 2, 3)
+    assert "`c`" in problem["message"]
 
 
 def test_the_tables_of_the_folder_count_too(
@@ -70,7 +81,7 @@ def test_a_definition_that_cannot_be_read_is_a_finding(
 ) -> None:
     (tmp_path / "a.sql").write_text("CREATE TABLE broken (a INT;\n\nCREATE TABLE t (a INT);\n")
     assert main(["a.sql", "--dialect", "postgres"]) == 1
-    assert capsys.readouterr().out.startswith("a.sql:1: ")
+    assert capsys.readouterr().out.startswith("a.sql:1:24: ")
 
 
 def test_a_missing_file_is_a_usage_error(capsys: pytest.CaptureFixture[str]) -> None:
