@@ -113,17 +113,15 @@ def _span(match: re.Match[str], numbering: Numbering) -> str:
     if text is None:
         raise NoValidAnswerError(f"The model named words that the question lacks: {match.group()}")
     if _is_possessive(match, numbering):
-        raise NoValidAnswerError(f"The model took a possessive s for a value: {match.group()}")
+        raise NoValidAnswerError(f"A value begins with a possessive s: {match.group()}")
     return text
 
 
 def _is_possessive(match: re.Match[str], numbering: Numbering) -> bool:
-    """Whether the span is the s of "customer's" alone."""
-    place, last = (int(number) - numbering.first_word for number in match.groups())
-    if place != last or numbering.words[place].text not in ("s", "S"):
-        return False
-    before = numbering.question[: numbering.words[place].start]
-    return bool(re.search(r"\w['\u2019]$", before))
+    """Whether the span begins with the s of "customer's"."""
+    first = numbering.words[int(match[1]) - numbering.first_word]
+    before = numbering.question[: first.start]
+    return first.text in ("s", "S") and bool(re.search(r"\w['\u2019]$", before))
 
 
 def _number(text: str) -> str:
