@@ -9,7 +9,7 @@ from sqlglot import exp
 
 if TYPE_CHECKING:
     from squill.binding import Binding
-    from squill.schema import Schema
+    from squill.schema import ForeignKey, Schema
 
 _NUMERIC = re.compile(r"^\W*(?:\w*INT|SERIAL|REAL|FLOA|DOUB|NUM|DEC|MONEY)", re.IGNORECASE)
 _TEXT = re.compile(r"CHAR|TEXT|STRING|CLOB", re.IGNORECASE)
@@ -20,10 +20,10 @@ _COMPARISONS = (exp.EQ, exp.NEQ, exp.GT, exp.GTE, exp.LT, exp.LTE)
 def implausible(bound: Binding, schema: Schema) -> str:
     """Why the query of a valid ``bound`` cannot be what was meant, or an empty text.
 
-    Most databases refuse to compare a numeric column with a text that has no digit in it; SQLite
-    answers with no rows. Nor can a column of numbers be joined with one of texts. Columns that
-    tables of the query type differently are passed over.
-    Nobody asks for a column twice, or for rows whose column has two values.
+    Most databases refuse to compare a numeric column with a text that has no digit in it, or with
+    a column of texts; SQLite answers with no rows. Columns that tables of the query type
+    differently, or that a foreign key joins, are passed over. Nobody asks for a column twice, for
+    rows whose column has two values, or whether a column is equal to itself.
     """
     if bound.tree is None:
         return ""
@@ -93,8 +93,14 @@ def _foreign_keys(schema: Schema) -> set[frozenset[str]]:
         frozenset((own.casefold(), referred.casefold()))
         for table in schema.tables
         for key in table.foreign_keys
-        for own, referred in zip(key.columns, key.referenced_columns, strict=False)
+        for own, referred in zip(key.columns, _referred(key, schema), strict=False)
     }
+
+
+def _referred(key: ForeignKey, schema: Schema) -> tuple[str, ...]:
+    parent = schema.table(key.table)
+    own = parent.columns if parent else ()
+    return key.referenced_columns or tuple(c.name for c in own if c.primary_key)
 
 
 def _columns_of(kind: re.Pattern[str], bound: Binding, schema: Schema) -> set[str]:

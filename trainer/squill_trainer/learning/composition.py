@@ -98,9 +98,13 @@ def plain_examples(schemas: Sequence[Schema], count: int) -> tuple[Example, ...]
     has nothing to ask for.
     """
     rng = Random("plain")  # noqa: S311 (draws questions, no secrets)
-    drawn = (_plain(schemas[i % len(schemas)], rng) for i in range(_ATTEMPTS * count))
-    each = {example.question: example for example in drawn if example} if schemas else {}
-    return tuple(each.values())[:count]
+    found: dict[str, Example] = {}
+    for attempt in range(_ATTEMPTS * count if schemas else 0):
+        if len(found) == count:
+            break
+        if example := _plain(schemas[attempt % len(schemas)], rng):
+            found.setdefault(example.question, example)
+    return tuple(found.values())
 
 
 def _doubled(term: Term, terms: Sequence[Term], rng: Random) -> Term | None:
