@@ -155,6 +155,6 @@ def test_without_adapters_the_list_says_how_to_get_one(workspace: Path) -> None:
 
 def test_an_unknown_adapter_is_one_sentence(workspace: Path) -> None:
     done = adapters(workspace, "show", "abcdef12")
-    assert done.returncode == 3
+    assert done.returncode == 2
     assert done.stderr.startswith("squill adapters: There is no adapter")
     assert adapters(workspace, "rollback").returncode == 3
