@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING
 from sqlglot import exp
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from squill.binding import Binding
-    from squill.schema import ForeignKey, Schema
+    from squill.schema import ForeignKey, Schema, Table
 
 _NUMERIC = re.compile(r"^\W*(?:\w*INT|SERIAL|REAL|FLOA|DOUB|NUM|DEC|MONEY)", re.IGNORECASE)
 _TEXT = re.compile(r"CHAR|TEXT|STRING|CLOB", re.IGNORECASE)
@@ -27,8 +29,9 @@ def implausible(bound: Binding, schema: Schema) -> str:
     """
     if bound.tree is None:
         return ""
-    numeric, texts = (_columns_of(kind, bound, schema) for kind in (_NUMERIC, _TEXT))
-    keys = _foreign_keys(schema)
+    tables = [t for name in bound.tables if (t := schema.table(name)) is not None]
+    numeric, texts = (_columns_of(kind, tables) for kind in (_NUMERIC, _TEXT))
+    keys = _foreign_keys(tables, schema)
     comparisons = list(bound.tree.find_all(*_COMPARISONS))
     problems = (
         *(_word_for_number(comparison, numeric) for comparison in comparisons),
@@ -87,11 +90,11 @@ def _two_values(where: exp.Where) -> str:
     return ""
 
 
-def _foreign_keys(schema: Schema) -> set[frozenset[str]]:
-    """The names of the columns on both sides of each."""
+def _foreign_keys(tables: Sequence[Table], schema: Schema) -> set[frozenset[str]]:
+    """The names of the columns on both sides of each key of the tables."""
     return {
         frozenset((own.casefold(), referred.casefold()))
-        for table in schema.tables
+        for table in tables
         for key in table.foreign_keys
         for own, referred in zip(key.columns, _referred(key, schema), strict=False)
     }
@@ -103,9 +106,8 @@ def _referred(key: ForeignKey, schema: Schema) -> tuple[str, ...]:
     return key.referenced_columns or tuple(c.name for c in own if c.primary_key)
 
 
-def _columns_of(kind: re.Pattern[str], bound: Binding, schema: Schema) -> set[str]:
-    """Names of the columns that are of that type in all tables of the query that have them."""
-    tables = [t for name in bound.tables if (t := schema.table(name)) is not None]
+def _columns_of(kind: re.Pattern[str], tables: Sequence[Table]) -> set[str]:
+    """Names of the columns that are of that type in all the tables that have them."""
     fitting: dict[str, set[bool]] = {}
     for table in tables:
         for column in table.columns:

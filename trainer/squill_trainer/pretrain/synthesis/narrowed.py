@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from squill.schema import Column, Table
     from squill_trainer.pretrain.synthesis.drawing import Drawer
 
-# Column: wordings of "more than" and of "less than"; {0} is the amount.
-_COMPARED = {
+# By the column: wordings of "more than" and of "less than"; {0} is the amount.
+_BY_AMOUNT = {
     "age": (("older than {0}", "over {0}", "above {0}"), ("younger than {0}", "under {0}")),
     "height": (("taller than {0}", "over {0}"), ("shorter than {0}", "smaller than {0}")),
     "weight": (("heavier than {0}", "weighing over {0}"), ("lighter than {0}",)),
@@ -45,7 +45,8 @@ _COMPARED = {
     "rating": (("rated above {0}", "better than {0}"), ("rated below {0}", "worse than {0}")),
     "length": (("longer than {0}", "over {0} long"), ("shorter than {0}",)),
 }
-_PLACED = {
+# By the column: wordings of "is"; {0} is the value.
+_BY_VALUE = {
     "city": ("in {0}", "from {0}", "living in {0}", "who live in {0}", "based in {0}"),
     "country": ("in {0}", "from {0}", "that come from {0}"),
     "school": ("from {0}", "at {0}", "going to {0}"),
@@ -68,8 +69,8 @@ def narrowing_columns(table: Table) -> list[Column]:
     return [
         column
         for column in table.columns
-        if (column.name in _COMPARED and is_number(column))
-        or (column.name in _PLACED and is_text(column))
+        if (column.name in _BY_AMOUNT and is_number(column))
+        or (column.name in _BY_VALUE and is_text(column))
     ]
 
 
@@ -93,12 +94,14 @@ def narrowed(draw: Drawer, columns: Sequence[Column], label: Column | None) -> Q
 
 
 def condition(draw: Drawer, column: Column) -> tuple[str, str]:
-    """Words and SQL of one condition on one of the `narrowing_columns`; the SQL begins with it."""
-    if column.name in _PLACED:
+    """Words and SQL of one condition on one of the `narrowing_columns`; the SQL begins with
+    the column's name.
+    """
+    if column.name in _BY_VALUE:
         value = draw.value(column)
-        said = draw.rng.choice(_PLACED[column.name]).format(value)
+        said = draw.rng.choice(_BY_VALUE[column.name]).format(value)
         return said, f"{quoted(column.name)} = {literal(value)}"
-    more, less = _COMPARED[column.name]
+    more, less = _BY_AMOUNT[column.name]
     wordings, sign = draw.rng.choice(((more, ">"), (less, "<")))
     amount = draw.rng.randint(1950, 2030) if column.name == "year" else draw.amount()
     return draw.rng.choice(wordings).format(amount), f"{quoted(column.name)} {sign} {amount}"

@@ -109,7 +109,7 @@ def _of_some(join: Joined) -> Question | None:
     said, sql = condition(join.parent, join.parent.rng.choice(columns))
     where = f"{join.clause} WHERE {join.parent.name}.{sql}"
     draw, whose = join.child, f"{join.child.noun()} of {join.parent.noun()} {said}"
-    numbers = [c for c in draw.table.columns if is_number(c) and not c.name.endswith("_id")]
+    numbers = [c for c in draw.table.columns if is_number(c)]
     if not numbers or draw.rng.random() < 0.4:
         text = draw.pick("number of {}", "How many {} are there?", "count the {}").format(whose)
         return Question(text, f"SELECT COUNT(*) {where}")
