@@ -27,12 +27,12 @@ def socket_of(environment: Mapping[str, str]) -> Path:
 
 
 def make_environment(folder: Path, runtime: Path, **extra: str) -> dict[str, str]:
-    """Folders of one test's own; ``runtime`` is short, for the socket path's limit."""
+    """Folders of one test's own, all of them trusted; ``runtime`` is short, for the socket."""
     names = ("STATE", "CACHE", "CONFIG", "DATA")
     own = {f"SQUILL_{name}_DIR": str(folder / name.lower()) for name in names}
     scripted = f"{sys.executable} {SCRIPTED_DAEMON}"
     own |= {"SQUILL_RUNTIME_DIR": str(runtime), "SQUILL_DAEMON_COMMAND": scripted}
-    own |= {"SQUILL_TRAINER_COMMAND": "true"}
+    own |= {"SQUILL_TRAINER_COMMAND": "true", "SQUILL_TRUST": "1"}
     return {**os.environ, **own, **extra}
 
 

@@ -39,6 +39,7 @@ SUMMARIES = {
     "repl": "ask a database questions, in a terminal",
     "status": "what the model's process is doing",
     "train": "learn the example pairs of a workspace",
+    "trust": "the folders whose settings and example pairs are used",
 }
 
 

@@ -44,6 +44,7 @@ def own_folders(tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch) ->
         monkeypatch.setenv(f"SQUILL_{name}_DIR", str(tmp_path / name.lower()))
     monkeypatch.setenv("SQUILL_CACHE_DIR", str(cache))
     monkeypatch.delenv("SQUILL_MODEL", raising=False)
+    monkeypatch.setenv("SQUILL_TRUST", "1")
     monkeypatch.setenv("SQUILL_DAEMON_COMMAND", " ".join(FAKE_DAEMON))
     return tmp_path
 

@@ -123,3 +123,21 @@ def test_every_make_target_that_documents_name_exists() -> None:
         text = path.read_text(encoding="utf-8") if path.exists() else ""
         for target in re.findall(r"`make (\w+)`", text):
             assert re.search(rf"^{target}:", makefile, re.MULTILINE), (document, target)
+
+
+def test_every_test_that_the_security_page_names_exists() -> None:
+    text = (ROOT / "docs" / "security.md").read_text(encoding="utf-8")
+    named = re.findall(r"`(tests/[\w/]+\.py)::(\w+)`", text)
+    assert named
+    for file, test in named:
+        path = ROOT / file
+        code = path.read_text(encoding="utf-8") if path.exists() else ""
+        assert re.search(rf"^(async )?def {test}\(", code, re.MULTILINE), f"{file}::{test}"
+
+
+def test_every_promise_of_the_security_page_names_a_test() -> None:
+    text = (ROOT / "docs" / "security.md").read_text(encoding="utf-8")
+    tables = re.findall(r"^\| promise \| test \|\n\|---\|---\|\n((?:\|.*\n)+)", text, re.MULTILINE)
+    rows = [row for table in tables for row in table.splitlines()]
+    assert rows
+    assert [row for row in rows if "::test_" not in row] == []
