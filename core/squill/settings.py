@@ -4,11 +4,15 @@ Sources, weakest first: defaults, the user's ``squill.toml`` (`squill.paths.conf
 the workspace's ``squill.toml`` or ``[tool.squill]`` in its ``pyproject.toml``, the editor's
 settings, environment (``SQUILL_MODEL``), command-line options. A bad value is reported and its
 default kept; it is never fatal.
+
+The files of a workspace that its user doesn't trust set style, dialect and which of the
+workspace's own files define tables: the fields marked `HARMLESS`. Others need trust.
 """
 
 from __future__ import annotations
 
 import os
+import shlex
 import tomllib
 import types
 import typing
@@ -16,7 +20,9 @@ from dataclasses import dataclass, field, fields, is_dataclass, replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from squill.dialects import DIALECTS, canonical_dialect
+from squill.pairs.files import read_regular
 from squill.paths import config_directory
+from squill.trust import is_trusted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -27,6 +33,12 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 KEYWORD_CASES = ("", "upper", "lower")
+
+HARMLESS = {"harmless": True}
+"""Metadata of a setting that an untrusted workspace's files may set, too."""
+
+_MOST_BYTES = 1_000_000
+"""A larger file isn't one of settings."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,9 +57,11 @@ class GenerationSettings:
 class WorkspaceSettings:
     """Which files of a workspace define tables."""
 
-    schema_files: tuple[str, ...] = ("**/*.sql", "**/*.ddl")
-    """Globs, relative to the workspace folder."""
-    exclude: tuple[str, ...] = ("**/.*/**", "**/node_modules/**", "**/venv/**")
+    schema_files: tuple[str, ...] = field(default=("**/*.sql", "**/*.ddl"), metadata=HARMLESS)
+    """Globs, relative to the workspace folder, which they can't leave."""
+    exclude: tuple[str, ...] = field(
+        default=("**/.*/**", "**/node_modules/**", "**/venv/**"), metadata=HARMLESS
+    )
     """Globs of files never read."""
     max_file_bytes: int = 2_000_000
     """A larger file (a data dump, say) is not read for tables."""
@@ -102,9 +116,9 @@ class Settings:
 
     model: str = ""
     """Path or hub id of an mlx-lm model; empty means the embedded model."""
-    dialect: str = ""
+    dialect: str = field(default="", metadata=HARMLESS)
     """SQL dialect of every file; empty means header comment, then a guess from the DDL."""
-    keyword_case: str = ""
+    keyword_case: str = field(default="", metadata=HARMLESS)
     """``upper`` or ``lower`` for the keywords of what is inserted; empty means as in the file."""
     generation: GenerationSettings = field(default_factory=GenerationSettings)
     workspace: WorkspaceSettings = field(default_factory=WorkspaceSettings)
@@ -112,37 +126,83 @@ class Settings:
     learning: LearningSettings = field(default_factory=LearningSettings)
 
 
-def load_settings(folder: Path | None, report: Report) -> Settings:
+def load_settings(folder: Path | None, report: Report, *, trusted: bool | None = None) -> Settings:
     """Settings of the user, then of the workspace ``folder``, then of the environment.
 
-    ``report`` receives one sentence for each thing that could not be used.
+    ``trusted``: whether the workspace's files may set everything; None asks the user's list
+    (`squill.trust`). ``report`` receives one sentence for each thing that could not be used, and
+    one for the settings of a file that need trust.
     """
-    settings = Settings()
-    for path, table in _files(folder):
-        data = _read_toml(path, report)
-        for key in table:
-            data = data.get(key, {}) if isinstance(data, dict) else {}
+    own = config_directory() / "squill.toml"
+    settings = merge(Settings(), _read_toml(own, report), report, source=str(own))
+    for path, data in _workspace_tables(folder, report):
+        kept, needing = confined(data)
+        if needing and not (is_trusted(str(folder)) if trusted is None else trusted):
+            report(f"{path}: {left_out(needing, str(folder))}")
+            data = kept
         settings = merge(settings, data, report, source=str(path))
     if model := os.environ.get("SQUILL_MODEL"):
         settings = replace(settings, model=model)
     return settings
 
 
-def _files(folder: Path | None) -> Iterable[tuple[Path, tuple[str, ...]]]:
-    yield config_directory() / "squill.toml", ()
-    if folder is not None:
-        yield folder / "pyproject.toml", ("tool", "squill")
-        yield folder / "squill.toml", ()
+def restricted_settings(folder: Path) -> tuple[str, ...]:
+    """Dotted names of what the files of ``folder`` set and only a trusted folder may."""
+    tables = _workspace_tables(folder, lambda _: None)
+    return tuple(dict.fromkeys(name for _, data in tables for name in confined(data)[1]))
+
+
+def left_out(names: Iterable[str], folder: str) -> str:
+    """The sentence for settings that aren't used, because ``folder`` isn't trusted."""
+    named = ", ".join(f"`{name}`" for name in names)
+    return (
+        f"{named} left out, because this folder isn't trusted. If you know who wrote it, "
+        f"run `squill trust add {shlex.quote(folder)}`."
+    )
+
+
+def confined(data: Any, tree: Any = Settings, prefix: str = "") -> tuple[Any, list[str]]:
+    """``data`` without the settings that need trust, and their dotted names."""
+    if not isinstance(data, dict):
+        return data, []
+    hints = typing.get_type_hints(tree)
+    harmless = {item.name for item in fields(tree) if item.metadata == HARMLESS}
+    kept: dict[Any, Any] = {}
+    needing: list[str] = []
+    for key, value in data.items():
+        name = _field_name(key)
+        if is_dataclass(hints.get(name)):
+            kept[key], below = confined(value, hints[name], f"{name}.")
+            needing += below
+        elif name in hints and name not in harmless:
+            needing.append(prefix + name)
+        else:
+            kept[key] = value
+    return kept, needing
+
+
+def _workspace_tables(folder: Path | None, report: Report) -> Iterable[tuple[Path, Any]]:
+    """The settings in each of the workspace's files."""
+    if folder is None:
+        return
+    pyproject = folder / "pyproject.toml"
+    tools = _read_toml(pyproject, report).get("tool", {})
+    yield pyproject, tools.get("squill", {}) if isinstance(tools, dict) else {}
+    yield folder / "squill.toml", _read_toml(folder / "squill.toml", report)
 
 
 def _read_toml(path: Path, report: Report) -> dict[str, Any]:
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        return tomllib.loads(read_regular(path, _MOST_BYTES)[0].decode("utf-8"))
     except (FileNotFoundError, NotADirectoryError):
         return {}
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         report(f"{path}: cannot be read ({error}); its settings are left out. Correct the file.")
         return {}
+
+
+def _field_name(key: object) -> str:
+    return str(key).replace("-", "_")
 
 
 def merge(base: T, data: object, report: Report, *, source: str) -> T:
@@ -156,7 +216,7 @@ def merge(base: T, data: object, report: Report, *, source: str) -> T:
     changes: dict[str, Any] = {}
     hints = typing.get_type_hints(type(base))
     for key, value in data.items():
-        name = str(key).replace("-", "_")
+        name = _field_name(key)
         where = f"{source}: {key}"
         if name not in hints:
             report(f"{where} is not a setting of Squill; known here: {', '.join(hints)}.")

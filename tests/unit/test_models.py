@@ -89,6 +89,7 @@ def test_what_overrides_the_setting_is_said(
     folders: Path, said: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     model = str(make_tiny_model(folders / "tiny"))
+    monkeypatch.setenv("SQUILL_TRUST", "1")
     (folders / "squill.toml").write_text('model = "other/model"\n')
     changing.use(model, lambda _: False, said.append)  # no daemon runs, so none is restarted
     assert said[1:] == [f"the settings of {folders} name other/model instead"]

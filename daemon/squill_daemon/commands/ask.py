@@ -23,7 +23,7 @@ from squill.errors import (
 from squill.model_files import EMBEDDED_NAME, canonical_model, model_folder
 from squill.paths import runtime_paths
 from squill.schema_files import schema_texts
-from squill.settings import load_settings
+from squill.trust_prompt import add_trust_option, command_settings
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -92,6 +92,7 @@ def _parser() -> argparse.ArgumentParser:
         "`squill train` wrote; 'none' for the model alone (default: the one in use)",
     )
     parser.add_argument("--no-daemon", action="store_true", help="load the model in this process")
+    add_trust_option(parser)
     return parser
 
 
@@ -110,7 +111,7 @@ def _say(text: str) -> None:
 def _answer(options: argparse.Namespace) -> tuple[dict[str, Any], list[str]]:
     """The answer as it travels, and the names of the schema's texts."""
     folder = Path.cwd()
-    settings = load_settings(folder, _say)
+    settings = command_settings(folder, _say, granted=options.trust)
     model = canonical_model(options.model or settings.model, folder)
     settings = replace(settings, model=model)
     question = _question(options)

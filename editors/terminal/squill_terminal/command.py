@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from squill.errors import SquillError, UsageError
+from squill.trust_prompt import add_trust_option, command_settings
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -52,6 +53,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--dialect", default="", help="SQL dialect of definitions")
     parser.add_argument("--rows", type=int, default=100, help="rows shown at most (100)")
     parser.add_argument("--seconds", type=float, default=30.0, help="time for a query (30)")
+    add_trust_option(parser)
     return parser
 
 
@@ -62,10 +64,8 @@ def _say(text: str) -> None:
 def _run(options: argparse.Namespace) -> int:
     from rich.console import Console
 
-    from squill.settings import load_settings
-
     folder = Path.cwd()
-    settings = load_settings(folder, _say)
+    settings = command_settings(folder, _say, granted=options.trust)
     database = _open(options, folder, settings)
     try:
         converse(database, options, folder, settings, Console())
