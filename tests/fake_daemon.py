@@ -45,7 +45,8 @@ def written(text: str) -> Step:
 class FakeEngine:
     """An `Engine` without a model."""
 
-    model_name = "fake"
+    def __init__(self, model_name: str = "") -> None:
+        self.model_name = model_name or "fake"
 
     def load(self) -> ModelInfo:
         if os.environ.get("SQUILL_FAKE_LOAD") == "error":
@@ -107,8 +108,8 @@ class FakeEngine:
         pass
 
 
-def make(_: Settings) -> FakeEngine:
-    return FakeEngine()
+def make(settings: Settings) -> FakeEngine:
+    return FakeEngine(settings.model)
 
 
 if __name__ == "__main__":

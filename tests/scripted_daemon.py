@@ -56,8 +56,8 @@ def _tokens(pace: Path) -> Generator[Step, None, None]:
         yield written(f"SELECT {count}")
 
 
-def make(_: Settings) -> ScriptedEngine:
-    return ScriptedEngine()
+def make(settings: Settings) -> ScriptedEngine:
+    return ScriptedEngine(settings.model)
 
 
 if __name__ == "__main__":

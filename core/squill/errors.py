@@ -20,6 +20,7 @@
     │   │   └── DaemonStoppingError   it is leaving; the next one may be asked
     │   ├── DaemonBusyError
     │   ├── AlreadyRunningError
+    │   ├── OtherModelError    it serves a model that the workspace doesn't name
     │   └── SocketPathError
     └── ProtocolError         a message breaks the wire protocol
         ├── VersionMismatchError
@@ -118,6 +119,10 @@ class DaemonBusyError(DaemonError):
 
 class AlreadyRunningError(DaemonError):
     code = "already_running"
+
+
+class OtherModelError(DaemonError):
+    code = "other_model"
 
 
 class SocketPathError(DaemonError):

@@ -17,6 +17,7 @@ from squill.errors import (
 from squill.hub import cached_folder, fetch
 from squill.memory import available_bytes
 from squill.paths import EMBEDDED_MODEL
+from squill.trust import is_trusted
 
 EMBEDDED_NAME = "embedded"
 
@@ -39,16 +40,26 @@ def model_folder(model: str) -> Path:
     """
     if not model:
         return _existing(EMBEDDED_MODEL, "Reinstall Squill, or set `model` to one of your own.")
-    path = Path(model).expanduser()
-    if path.exists() or _is_path(model):
+    if path := _local(model, Path()):
         return _existing(path, "Correct `model`: a folder with config.json, or a hub id.")
     return _from_hub(model)
 
 
 def canonical_model(model: str, base: Path) -> str:
     """One spelling for each model: a local folder as an absolute path (``base`` is its start)."""
+    path = _local(model, base) if model else None
+    return str(path.resolve()) if path else model
+
+
+def _local(model: str, base: Path) -> Path | None:
+    """The folder that ``model`` names; None for a hub id.
+
+    A folder OWNER/NAME in ``base`` is meant only where ``base`` is trusted: in a cloned repository
+    it would take the place of the hub's model that its user named.
+    """
     path = base / Path(model).expanduser()
-    return str(path.resolve()) if model and (path.exists() or _is_path(model)) else model
+    is_meant = _is_path(model) or (path.exists() and is_trusted(base))
+    return path if is_meant else None
 
 
 def _is_path(model: str) -> bool:
@@ -67,6 +78,11 @@ def _from_hub(model: str) -> Path:
         with suppress(ModelError):  # where some of its weights are missing
             weight_files(folder)
             return folder
+    if Path(model).exists():
+        raise ModelNotFoundError(
+            f"{model} is a folder here, and may be meant as a hub id. "
+            f"Write ./{model} for the folder, or fetch the other with `squill model pull`."
+        )
     return fetch(model)
 
 

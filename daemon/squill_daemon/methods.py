@@ -10,6 +10,7 @@ from squill import __version__
 from squill.errors import (
     CancelledError,
     InvalidParamsError,
+    OtherModelError,
     ProtocolError,
     SquillError,
     UnknownMethodError,
@@ -22,12 +23,13 @@ from squill_daemon.adapter_methods import AdapterMethods
 from squill_daemon.engine import Answer
 from squill_daemon.log_file import log_problem
 from squill_daemon.metrics import Metrics
-from squill_daemon.requests import flag, generate_request, prefill_request
+from squill_daemon.requests import flag, generate_request, prefill_request, text
 from squill_daemon.training_methods import TrainingMethods
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from squill.model_choice import ModelChoice
     from squill_daemon.connection import Connection
     from squill_daemon.engine import Outcome
     from squill_daemon.jobs import Job
@@ -43,8 +45,9 @@ METHODS = (
 class DaemonMethods:
     """Answers the requests of all connections.
 
-    ``stop`` asks the daemon to end, with the requests so far answered first where it gets True;
-    ``retire`` asks it to end with its last client. ``broadcast`` notifies all clients.
+    ``choice`` is the model that is served, and on whose behalf. ``stop`` asks the daemon to end,
+    with the requests so far answered first where it gets True; ``retire`` asks it to end with its
+    last client. ``broadcast`` notifies all clients.
     """
 
     def __init__(
@@ -53,8 +56,10 @@ class DaemonMethods:
         stop: Callable[[bool], None],
         retire: Callable[[], None],
         broadcast: Broadcast,
+        choice: ModelChoice,
     ) -> None:
         self._model = model
+        self._choice = choice
         self._stop = stop
         self._retire = retire
         self._adapters = AdapterMethods(model)
@@ -95,6 +100,7 @@ class DaemonMethods:
             case "generate":
                 return await self._generate(connection, request_id, params)
             case "prefill":
+                self._require_expected(params)
                 job = self._model.submit(prefill_request(params), owner=connection)
                 return (await _outcome(connection, request_id, job)).to_wire()
             case "cancel":
@@ -112,6 +118,16 @@ class DaemonMethods:
         raise UnknownMethodError(
             f"This daemon has no method `{method}`. It knows {', '.join(METHODS)}."
         )
+
+    def _require_expected(self, params: Mapping[str, Any]) -> None:
+        """A request names the model that it expects; one that names none takes what there is.
+
+        Raises:
+            OtherModelError: another one is served.
+        """
+        wanted = text(params, "model")
+        if wanted is not None and (refusal := self._choice.refusal(wanted)):
+            raise OtherModelError(refusal)
 
     def cancel(self, connection: Connection, request_id: object) -> bool:
         job = connection.jobs.get(request_id) if isinstance(request_id, int) else None
@@ -153,6 +169,7 @@ class DaemonMethods:
             "state": state.name,
             "message": state.message,
             "model": self._model.model_name,
+            "model_named_by": self._choice.named_by,
             "digest": info.digest if info else None,
             "adapter": self._adapters.default,
             "adapter_problem": figures.adapter_problem,
@@ -180,6 +197,7 @@ class DaemonMethods:
             if request_id in connection.jobs:
                 connection.notify("generate/partial", {"id": request_id, "sql": text})
 
+        self._require_expected(params)
         request = generate_request(params)
         job = self._model.submit(request, owner=connection, on_text=send_partial)
         answer = await _outcome(connection, request_id, job)

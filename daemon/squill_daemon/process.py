@@ -19,6 +19,7 @@ from squill_daemon.server import Server
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from squill.model_choice import ModelChoice
     from squill.paths import RuntimePaths
     from squill.settings import Settings
     from squill_daemon.engine import Engine
@@ -31,10 +32,11 @@ _OPEN_FILES = 1024  # 256 is the default on macOS: too few for that many clients
 
 def run(
     settings: Settings,
+    choice: ModelChoice,
     make_engine: Callable[[], Engine],
     report: Callable[[str], None],
 ) -> int:
-    """Serve until told to stop; ``report`` gets one JSON line when the socket is listened on.
+    """Serve ``choice`` until told to stop; ``report`` gets one JSON line once it listens.
 
     Raises:
         AlreadyRunningError: a daemon of this user answers already.
@@ -45,7 +47,7 @@ def run(
     paths = runtime_paths()
     with single_instance(paths) as claim:
         _prepare(paths, settings)
-        ended = asyncio.run(_serve(settings, claim, make_engine(), report))
+        ended = asyncio.run(_serve(settings, choice, claim, make_engine(), report))
     log.info("stopped")
     if not ended:
         # The model thread is stuck in foreign code; an ordinary exit would wait for it.
@@ -86,7 +88,11 @@ def use_private_temporary(paths: RuntimePaths) -> None:
 
 
 async def _serve(
-    settings: Settings, claim: Claim, engine: Engine, report: Callable[[str], None]
+    settings: Settings,
+    choice: ModelChoice,
+    claim: Claim,
+    engine: Engine,
+    report: Callable[[str], None],
 ) -> bool:
-    server = Server(claim, engine, settings.daemon)
+    server = Server(claim, engine, settings.daemon, choice)
     return await server.run(lambda: report(listening_line(claim.paths.socket)))

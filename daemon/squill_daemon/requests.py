@@ -118,6 +118,11 @@ def _optional(params: Mapping[str, Any], name: str, kind: type[T]) -> T | None:
     return value
 
 
+def text(params: Mapping[str, Any], name: str) -> str | None:
+    """A param that is text; absent is None."""
+    return _optional(params, name, str)
+
+
 def flag(params: Mapping[str, Any], name: str) -> bool:
     """A param that is true or false; absent is false."""
     value = params.get(name)

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     import socket
     from collections.abc import Callable, Mapping
 
+    from squill.model_choice import ModelChoice
     from squill.settings import DaemonSettings
     from squill_daemon.engine import Engine
     from squill_daemon.instance import Claim
@@ -40,7 +41,9 @@ _MOST_REFUSALS = 16
 class Server:
     """Serves the claimed socket until `stop` is called or a signal comes."""
 
-    def __init__(self, claim: Claim, engine: Engine, settings: DaemonSettings) -> None:
+    def __init__(
+        self, claim: Claim, engine: Engine, settings: DaemonSettings, choice: ModelChoice
+    ) -> None:
         self._claim = claim
         self._acceptor = Acceptor(self._accept)
         self._stopped = asyncio.Event()
@@ -53,7 +56,7 @@ class Server:
         self._unfinished = Unfinished()
         upkeep = Upkeep(idle_seconds=60.0 * settings.idle_minutes)
         self._model = ModelThread(engine, self._state_changed, settings.queue_limit, upkeep)
-        self._methods = DaemonMethods(self._model, self.stop, self.retire, self._broadcast)
+        self._methods = DaemonMethods(self._model, self.stop, self.retire, self._broadcast, choice)
 
     def stop(self, drain: bool = False) -> None:
         """End. With ``drain``, the requests taken so far are answered first, within a time."""

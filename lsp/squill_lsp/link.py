@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from squill.client import DaemonClient, connect_or_start, restart_daemon
 from squill.errors import DaemonUnavailableError, SquillError, from_wire
+from squill.model_choice import ModelChoice
+from squill.model_files import EMBEDDED_NAME
 from squill.training import CHANGED
 
 if TYPE_CHECKING:
@@ -23,7 +25,14 @@ PAUSE_SECONDS = 5.0
 _STATES: dict[str, State] = {"loading": "loading", "ready": "ready", "idle": "idle"}
 _AWAKE = frozenset({"loading", "ready"})
 _LOADS = frozenset({("idle", "loading"), ("loading", "ready")})
+_OF_THE_MODEL = frozenset({"generate", "prefill"})
 _STOPPED = "The daemon has stopped; the next question starts it again."
+
+
+def _served(status: Mapping[str, Any]) -> ModelChoice:
+    model = str(status.get("model") or "")
+    named_by = str(status.get("model_named_by") or "")
+    return ModelChoice("" if model == EMBEDDED_NAME else model, named_by)
 
 
 class DaemonLink:
@@ -37,7 +46,9 @@ class DaemonLink:
 
     def __init__(self, on_state: OnState, on_training: OnTraining = lambda _: None) -> None:
         self.autostart = True
-        self.start_options: tuple[str, ...] = ()
+        self._wanted = ModelChoice()
+        self._served = ModelChoice()
+        self._status: Mapping[str, Any] = {}
         self.epoch = 0
         self._closed = False
         self._daemon_state = ""
@@ -56,12 +67,23 @@ class DaemonLink:
         """
         return bool(self.epoch) and self._daemon_state not in _AWAKE
 
+    def expect(self, model: ModelChoice) -> None:
+        """Have the daemon started with ``model``, and answers taken from no other."""
+        if model == self._wanted:
+            return
+        self._wanted = model
+        if self._status and self._client is not None and self._client.connected:
+            self._tell(self._status)
+
     async def call(self, method: str, params: Mapping[str, Any]) -> Any:
         """The daemon's result. Where one ends in mid-request, the next is asked once more.
 
         Raises:
+            OtherModelError: the daemon serves another model than the one that is expected.
             SquillError: the daemon cannot be reached, or answered with this error.
         """
+        if method in _OF_THE_MODEL:
+            params = {**params, "model": self._wanted.name}
         client = await self.connected()
         try:
             return await client.call(method, params)
@@ -110,13 +132,14 @@ class DaemonLink:
         try:
             client = await connect_or_start(
                 start=self.autostart,
-                options=self.start_options,
+                options=self._wanted.options,
                 on_notification=self._notified,
                 name="squill-lsp",
             )
             self._client, self._failure = client, None
             self._daemon_state = ""
             status = await client.call("status")
+            self._served = _served(status)
             self._report(status)
             for training in status.get("trainings") or ():
                 self._on_training(training)
@@ -149,8 +172,17 @@ class DaemonLink:
         if (self._daemon_state, name) not in _LOADS:
             self.epoch += 1
         self._daemon_state = name
-        state = _STATES.get(name, "trouble")
-        self._on_state(state, str(status.get("message") or ""), str(status.get("model") or ""))
+        self._status = status
+        self._tell(status)
+
+    def _tell(self, status: Mapping[str, Any]) -> None:
+        """What the daemon says of its state; of another workspace's model, only that it is that."""
+        model = str(status.get("model") or "")
+        if refusal := self._served.refusal(self._wanted.name):
+            self._on_state("trouble", refusal, model)
+            return
+        state = _STATES.get(str(status.get("state")), "trouble")
+        self._on_state(state, str(status.get("message") or ""), model)
 
     async def status(self) -> Mapping[str, Any]:
         """What the daemon says of itself. Starts none, and wakes none.
@@ -171,7 +203,7 @@ class DaemonLink:
         """
         self._on_state("starting", "The daemon is restarted", "")
         try:
-            await restart_daemon(self.start_options)
+            await restart_daemon(self._wanted.options)
         except SquillError as error:
             self._on_state("trouble", error.message, "")
             raise

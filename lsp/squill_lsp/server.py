@@ -18,6 +18,7 @@ from pygls.uris import to_fs_path
 
 from squill import __version__
 from squill.errors import SquillError
+from squill.model_choice import model_choice
 from squill.settings import Settings
 from squill_lsp.buffers import Buffer, is_sql_document
 from squill_lsp.editor_settings import read_settings, section
@@ -190,7 +191,7 @@ class SquillServer(LanguageServer):
         folder = next(iter(self.folders()), None)
         self.settings = read_settings(folder, data, problems.append)
         self.link.autostart = self.settings.daemon.autostart
-        self.link.start_options = ("--model", self.settings.model) if self.settings.model else ()
+        self.link.expect(model_choice(self.settings, folder))
         self.files.set_folders(self.folders())
         if problems and problems != self.settings_problems:
             self.log("Some settings are not used:\n" + "\n".join(problems))

@@ -173,6 +173,7 @@ def test_daemon_and_model_trouble_is_exit_code_3(folder, monkeypatch, trouble):
     elif trouble == "no model":
         monkeypatch.setenv("SQUILL_FAKE_LOAD", "error")
     elif trouble == "another model":
+        daemon_main(["start", "--no-wait"])
         options += ["--model", "owner/other"]
     else:
         options = ["crash now"]

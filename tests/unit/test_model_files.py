@@ -17,6 +17,7 @@ from squill.model_files import (
     model_folder,
     out_of_memory,
 )
+from squill.trust import trust
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -48,6 +49,31 @@ def test_a_hub_model_without_a_network_says_so(monkeypatch, tmp_path):
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
     with pytest.raises(ModelNotFoundError, match="hub cannot be reached"):
         model_folder("nobody-at-all/no-such-model")
+
+
+@pytest.mark.parametrize("is_known_to_the_hub", [True, False])
+def test_a_folder_of_a_repository_takes_no_hub_models_place(
+    tmp_path, monkeypatch, is_known_to_the_hub
+):
+    monkeypatch.setenv("SQUILL_DATA_DIR", str(tmp_path / "data"))
+    monkeypatch.delenv("SQUILL_TRUST", raising=False)
+    (tmp_path / "repository" / "owner").mkdir(parents=True)
+    theirs = write_model(tmp_path / "repository" / "owner" / "name")
+    cached = write_model(tmp_path / "cached")
+    monkeypatch.chdir(tmp_path / "repository")
+    monkeypatch.setattr(
+        model_files, "cached_folder", lambda _: cached if is_known_to_the_hub else None
+    )
+    assert canonical_model("owner/name", tmp_path / "repository") == "owner/name"
+    if is_known_to_the_hub:
+        assert model_folder("owner/name") == cached
+    else:
+        with pytest.raises(ModelNotFoundError, match=r"Write \./owner/name"):
+            model_folder("owner/name")
+    assert model_folder("./owner/name").resolve() == theirs
+    trust(tmp_path / "repository")
+    assert canonical_model("owner/name", tmp_path / "repository") == str(theirs)
+    assert model_folder("owner/name").resolve() == theirs
 
 
 def _without_config(folder: Path) -> None:

@@ -6,6 +6,7 @@ import json
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from squill.model_files import canonical_model
 from squill.settings import from_editor, load_settings
 
 if TYPE_CHECKING:
@@ -18,11 +19,14 @@ if TYPE_CHECKING:
 def read_settings(
     workspace: Path, model: str, editor: str, report: Callable[[str], None]
 ) -> Settings:
-    """The files' settings, over them ``editor`` (a section as JSON, or empty), then ``model``."""
+    """The files' settings, over them ``editor`` (a section as JSON, or empty), then ``model``.
+
+    A model's folder is absolute in what is returned; ``model`` itself has to be.
+    """
     settings = load_settings(workspace, report)
     if editor:
         settings = from_editor(settings, _section(editor, report), report)
-    return replace(settings, model=model) if model else settings
+    return replace(settings, model=model or canonical_model(settings.model, workspace))
 
 
 def _section(editor: str, report: Callable[[str], None]) -> dict[str, object]:

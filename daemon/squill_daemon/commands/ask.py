@@ -16,11 +16,13 @@ from squill.client import connect_or_start
 from squill.errors import (
     DaemonUnavailableError,
     InvalidParamsError,
+    OtherModelError,
     SchemaError,
     SquillError,
     UsageError,
 )
-from squill.model_files import EMBEDDED_NAME, canonical_model, model_folder
+from squill.model_choice import ModelChoice, model_choice
+from squill.model_files import canonical_model, model_folder
 from squill.paths import runtime_paths
 from squill.schema_files import schema_texts
 from squill.trust_prompt import add_trust_option, command_settings
@@ -112,8 +114,10 @@ def _answer(options: argparse.Namespace) -> tuple[dict[str, Any], list[str]]:
     """The answer as it travels, and the names of the schema's texts."""
     folder = Path.cwd()
     settings = command_settings(folder, _say, granted=options.trust)
-    model = canonical_model(options.model or settings.model, folder)
-    settings = replace(settings, model=model)
+    choice = model_choice(settings, folder)
+    if options.model:
+        choice = ModelChoice(canonical_model(options.model, folder))
+    settings = replace(settings, model=choice.name)
     question = _question(options)
     texts = schema_texts(options.schema, folder, settings.workspace)
     params = {
@@ -123,6 +127,7 @@ def _answer(options: argparse.Namespace) -> tuple[dict[str, Any], list[str]]:
         "n": options.candidates,
         "budget_ms": settings.generation.budget_ms,
         "workspace": str(folder),
+        "model": choice.name,
     }
     if options.adapter is not None:
         params["adapter"] = _adapter(options.adapter, settings)
@@ -130,7 +135,9 @@ def _answer(options: argparse.Namespace) -> tuple[dict[str, Any], list[str]]:
         if options.no_daemon:
             answer = _answer_here(params, settings)
         else:
-            answer = asyncio.run(_ask_daemon(params, settings, insist=bool(options.model)))
+            answer = asyncio.run(_ask_daemon(params, settings, choice))
+    except OtherModelError as error:
+        raise OtherModelError(f"{error.message} Or ask with --no-daemon.") from error
     except SchemaError as error:
         raise SchemaError(_located(error, texts, params["dialect"])) from error
     return answer, list(texts)
@@ -180,40 +187,26 @@ def _adapter(named: str, settings: Settings) -> str:
 
 
 async def _ask_daemon(
-    params: Mapping[str, Any], settings: Settings, *, insist: bool
+    params: Mapping[str, Any], settings: Settings, choice: ModelChoice
 ) -> dict[str, Any]:
     """Ask the daemon, and where it ends in mid-request the next one, once."""
-    async with await _connected(settings) as client:
+    async with await _connected(settings, choice) as client:
         try:
-            return await _ask_connected(client, params, settings, insist=insist)
+            return await _ask_connected(client, params)
         except DaemonUnavailableError as error:
             if not await client.has_left(error):
                 raise
-    async with await _connected(settings) as client:
-        return await _ask_connected(client, params, settings, insist=insist)
+    async with await _connected(settings, choice) as client:
+        return await _ask_connected(client, params)
 
 
-async def _connected(settings: Settings) -> DaemonClient:
-    options = ("--model", settings.model) if settings.model else ()
+async def _connected(settings: Settings, choice: ModelChoice) -> DaemonClient:
     return await connect_or_start(
-        start=settings.daemon.autostart, options=options, name="squill ask"
+        start=settings.daemon.autostart, options=choice.options, name="squill ask"
     )
 
 
-async def _ask_connected(
-    client: DaemonClient, params: Mapping[str, Any], settings: Settings, *, insist: bool
-) -> dict[str, Any]:
-    served = (await client.call("status"))["model"]
-    wanted = settings.model or EMBEDDED_NAME
-    if served != wanted:
-        note = (
-            f"The daemon serves {served}, not {wanted}. "
-            f"Run `squill daemon restart --model {settings.model}`, or ask with --no-daemon."
-        )
-        if insist:
-            raise DaemonUnavailableError(note)
-        if settings.model:
-            _say(f"squill ask: {note}")
+async def _ask_connected(client: DaemonClient, params: Mapping[str, Any]) -> dict[str, Any]:
     answer: dict[str, Any] = await client.call("generate", params)
     return answer
 

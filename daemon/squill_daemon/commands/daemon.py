@@ -21,6 +21,7 @@ from squill.errors import (
     ModelTooLargeError,
     SquillError,
 )
+from squill.model_choice import ModelChoice, model_choice
 from squill.model_files import canonical_model, check_files, model_folder
 from squill.paths import runtime_paths
 from squill.settings import load_settings
@@ -76,6 +77,8 @@ def _parser() -> argparse.ArgumentParser:
         type=Path,
         help="workspace whose squill.toml or pyproject.toml counts, beside the user's own",
     )
+    # What a front end gives: the workspace whose settings name the model.
+    served.add_argument("--named-by", default="", help=argparse.SUPPRESS)
     run = actions.add_parser("run", parents=[served], help="serve in the foreground")
     run.add_argument("--detach", action="store_true", help=argparse.SUPPRESS)
     started = argparse.ArgumentParser(add_help=False, parents=[served])
@@ -126,8 +129,8 @@ def _working_folder() -> Path:
 
 def _serve(options: argparse.Namespace, make_engine: EngineFactory) -> int:
     settings = load_settings(options.settings_folder, _say)
-    base = options.settings_folder or _working_folder()
-    settings = replace(settings, model=canonical_model(options.model or settings.model, base))
+    choice = _choice(options, settings)
+    settings = replace(settings, model=choice.name)
 
     def report(line: str) -> None:
         with contextlib.suppress(BrokenPipeError):  # the starter gave up; others may still ask
@@ -138,7 +141,7 @@ def _serve(options: argparse.Namespace, make_engine: EngineFactory) -> int:
     if sys.stderr is not None:  # the starter may have closed it
         faulthandler.enable()  # should a library crash, standard error says where
     try:
-        return _run_process(settings, make_engine, report)
+        return _run_process(settings, choice, make_engine, report)
     except SquillError as error:
         if not options.detach:
             raise
@@ -146,13 +149,25 @@ def _serve(options: argparse.Namespace, make_engine: EngineFactory) -> int:
         return 0 if isinstance(error, AlreadyRunningError) else TROUBLE
 
 
+def _choice(options: argparse.Namespace, settings: Settings) -> ModelChoice:
+    """What ``--model`` names, for all workspaces but where a front end says for which; else what
+    the settings do."""
+    if options.model:
+        base = options.settings_folder or _working_folder()
+        return ModelChoice(canonical_model(options.model, base), options.named_by)
+    return model_choice(settings, options.settings_folder)
+
+
 def _run_process(
-    settings: Settings, make_engine: EngineFactory, report: Callable[[str], None]
+    settings: Settings,
+    choice: ModelChoice,
+    make_engine: EngineFactory,
+    report: Callable[[str], None],
 ) -> int:
     from squill_daemon import process
 
     try:
-        return process.run(settings, lambda: make_engine(settings), report)
+        return process.run(settings, choice, lambda: make_engine(settings), report)
     except OSError as error:
         raise DaemonError(
             f"The daemon failed: {error}. Correct that; `squill doctor` looks at the whole chain."
@@ -177,7 +192,7 @@ def _asked_model(options: argparse.Namespace) -> str:
 def _start(options: argparse.Namespace, model: str) -> int:
     command = [*daemon_command(), "run", "--detach"]
     if model:
-        command += ["--model", model]
+        command += ModelChoice(model, options.named_by).options
     if options.settings_folder:
         command += ["--settings-folder", str(options.settings_folder.resolve())]
     outcome = background.start(command)

@@ -95,7 +95,7 @@ def describe(status: Mapping[str, Any]) -> str:
     rows = {
         "state": _joined(status, "state", "message"),
         "up": _duration(status.get("uptime_s")),
-        "model": status.get("model"),
+        "model": _model(status),
         "adapter": _adapter(status),
         "workspaces": _workspaces(status.get("workspace_adapters") or {}),
         "adapter problem": status.get("adapter_problem"),
@@ -116,6 +116,11 @@ def describe(status: Mapping[str, Any]) -> str:
     }
     shown = {name: value for name, value in rows.items() if value not in (None, "")}
     return "\n".join(f"{name:17} {value}" for name, value in shown.items())
+
+
+def _model(status: Mapping[str, Any]) -> str | None:
+    model, named_by = status.get("model"), status.get("model_named_by")
+    return f"{model}, for {named_by}" if named_by else model
 
 
 def _adapter(status: Mapping[str, Any]) -> str:

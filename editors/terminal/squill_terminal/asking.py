@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 from squill.client import connect_or_start
 from squill.errors import DaemonUnavailableError
+from squill.model_choice import model_choice
 from squill.schema import to_wire
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from squill.model_choice import ModelChoice
     from squill.schema import Schema
     from squill.settings import Settings
 
@@ -34,25 +36,26 @@ def ask(question: str, schema: Schema, folder: Path, settings: Settings, n: int 
     Raises:
         SquillError: the daemon cannot be reached or started, or answers with this error.
     """
+    choice = model_choice(settings, folder)
     params = {
         "schema": to_wire(schema),
         "question": question,
         "n": n,
         "budget_ms": settings.generation.budget_ms,
         "workspace": str(folder),
+        "model": choice.name,
     }
     with ThreadPoolExecutor(max_workers=1, thread_name_prefix="ask") as thread:
-        reply = thread.submit(asyncio.run, _ask(params, settings)).result()
+        reply = thread.submit(asyncio.run, _ask(params, settings, choice)).result()
     statements = tuple(str(candidate["sql"]) for candidate in reply["candidates"])
     return Answer(statements, reply.get("refused") or "")
 
 
-async def _ask(params: dict[str, Any], settings: Settings) -> dict[str, Any]:
+async def _ask(params: dict[str, Any], settings: Settings, choice: ModelChoice) -> dict[str, Any]:
     """As it is put; where the daemon ends in mid-request, to the next one, once."""
-    options = ("--model", settings.model) if settings.model else ()
     for is_last in (False, True):
         async with await connect_or_start(
-            start=settings.daemon.autostart, options=options, name="squill repl"
+            start=settings.daemon.autostart, options=choice.options, name="squill repl"
         ) as client:
             try:
                 answer: dict[str, Any] = await client.call("generate", params)

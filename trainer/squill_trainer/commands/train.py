@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from squill.errors import SquillError, UsageError
+from squill.model_files import canonical_model
 from squill.paths import runtime_paths
 from squill.private import make_private_directory
 from squill_trainer.settings import read_settings
@@ -32,6 +33,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
         return train_on_data(arguments)
     options = _parser().parse_args(arguments)
+    options.model = canonical_model(options.model, Path.cwd()) if options.model else ""
     try:
         workspace = _workspace(options)
         if options.watch:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from squill.adapters import user_registry
 from squill.client import connect_or_start
 from squill.errors import ModelError
+from squill.model_choice import model_choice
 from squill.model_files import EMBEDDED_NAME, canonical_model, content_digest, model_folder
 from squill.pairs.store import PairStore
 from squill.training.history import subject_of
@@ -78,8 +79,7 @@ class Retraining:
             self._report.say(problem)
         if reason := needless(pairs.usable, self._current):
             return Outcome(promoted=False, reason=reason, pairs=len(pairs.usable))
-        model = self._settings.model
-        options = ("--model", canonical_model(model, Path.cwd())) if model else ()
+        options = model_choice(self._settings, self._workspace).options
         async with await connect_or_start(options=options, name="squill train") as daemon:
             self._pacer.begin()
             await self._check_served(daemon)
@@ -92,11 +92,11 @@ class Retraining:
 
     async def _check_served(self, daemon: Asks) -> None:
         served = (await daemon.call("status"))["model"]
-        wanted = self._settings.model or EMBEDDED_NAME
-        if served not in (wanted, canonical_model(wanted, Path.cwd())):
+        wanted = canonical_model(self._settings.model, self._workspace) or EMBEDDED_NAME
+        if served != wanted:
             raise ModelError(
-                f"The daemon serves {served} and the pairs are for {wanted}. "
-                "Run `squill daemon restart`, then train again."
+                f"The daemon serves {served}, the pairs are for {wanted}: "
+                f"`squill model use {wanted}` has the daemon serve that."
             )
 
     async def _improve(self, pairs: Pairs, daemon: Asks) -> Outcome:
