@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from squill.errors import UsageError
 from squill.globs import compile_globs
+from squill.trust import is_inside, is_trusted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -25,7 +26,11 @@ _DUCKDB_MAGIC_AT = 8
 
 
 def find_schema_files(folder: Path, settings: WorkspaceSettings) -> Iterator[Path]:
-    """Paths under ``folder`` in no order; nothing is read. Excluded folders are not entered."""
+    """Paths under ``folder`` in no order; nothing is read. Excluded folders are not entered.
+
+    A link that leads out of an untrusted folder is passed over.
+    """
+    trusted = is_trusted(folder)
     wanted = compile_globs(settings.schema_files)
     excluded = compile_globs(settings.exclude)
     for place, subfolders, names in os.walk(folder):
@@ -38,7 +43,9 @@ def find_schema_files(folder: Path, settings: WorkspaceSettings) -> Iterator[Pat
         ]
         for name in names:
             path = (relative / name).as_posix()
-            if wanted.fullmatch(path) and not excluded.fullmatch(path):
+            if not wanted.fullmatch(path) or excluded.fullmatch(path):
+                continue
+            if trusted or is_inside(Path(place) / name, folder):
                 yield Path(place) / name
 
 

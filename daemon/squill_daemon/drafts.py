@@ -7,6 +7,7 @@ import zlib
 from typing import TYPE_CHECKING
 
 from squill.binding import bind
+from squill.changes import NOT_ASKED_FOR, asks_for_change, changes_database
 from squill.errors import NoValidAnswerError
 from squill.plausibility import implausible
 from squill.respelling import respell
@@ -173,6 +174,8 @@ class Drafts:
         bound = bind(sql, self._schema)
         if not bound.valid:
             return f"What the model wrote does not fit the schema: {bound.problems[0]}"
+        if changes_database(bound.tree) and not asks_for_change(self._question):
+            return NOT_ASKED_FOR
         if reason := implausible(bound, self._schema):
             return f"What the model wrote makes no sense here: {reason}"
         mean = sum(draft.logprobs) / len(draft.logprobs)

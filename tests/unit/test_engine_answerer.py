@@ -102,6 +102,22 @@ def test_a_valid_query_is_the_answer():
     assert (answer.model, answer.dialect) == ("writing", "sqlite")
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        "DELETE FROM students",
+        "UPDATE students SET age = 0",
+        "INSERT INTO students VALUES ('a', 1, 'b')",
+    ],
+)
+def test_a_change_is_an_answer_only_where_the_words_ask_for_one(change):
+    answer = answer_to(WritingModel(f" {change};"), "old students")
+    assert answer.candidates == ()
+    assert "don't ask for a change" in answer.refused
+    asked = answer_to(WritingModel(f" {change};"), "delete, update or add students")
+    assert [candidate.sql for candidate in asked.candidates] == [change]
+
+
 def test_names_are_spelled_as_the_schema_spells_them():
     answer = answer_to(WritingModel("select AGE from STUDENTS where Name = 'Wang Junjian'"))
     assert [c.sql for c in answer.candidates] == [AGE]

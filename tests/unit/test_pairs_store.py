@@ -230,7 +230,6 @@ def test_the_same_pair_in_other_words_is_merged(workspace: Path, question: str, 
     [
         "SELECT name FROM customers WHERE status = 'a'",
         "SELECT name FROM customers WHERE status = 'A' OR status = 'B'",
-        "UPDATE customers SET status = 'A'",
     ],
 )
 def test_of_two_answers_to_a_question_the_newest_is_used(workspace: Path, other: str) -> None:
@@ -476,3 +475,13 @@ def test_what_is_kept_from_another_file_stays_what_it_was(workspace: Path) -> No
     assert kept[0].kept == wanted[0].kept
     with pytest.raises(UsageError):
         store.read(workspace / "missing.jsonl")
+
+
+def test_a_change_is_learned_only_for_a_question_that_asks_for_one(workspace: Path) -> None:
+    change = "DELETE FROM customers WHERE status = 'A'"
+    example(workspace, "a.jsonl", line("active customers", change))
+    example(workspace, "b.jsonl", line("delete the active customers", change))
+    pairs = load(workspace)
+    assert used(pairs) == [("delete the active customers", change)]
+    (aside,) = pairs.set_aside
+    assert "don't ask for a change" in aside.reason

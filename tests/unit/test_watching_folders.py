@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from squill.pairs import store
 from squill_trainer.watching import folders
 from squill_trainer.watching.changes import Changes
 from squill_trainer.watching.folders import FolderWatch
@@ -195,3 +196,23 @@ def test_network_file_systems_are_known_by_their_mounts(tmp_path: Path) -> None:
     assert is_remote(place / "examples", mounts)
     assert not is_remote(tmp_path, mounts)
     assert not is_remote(place, tmp_path / "nothing")
+
+
+def test_folders_without_end_are_not_watched_and_that_is_said_once(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(3):
+        (folder / str(number)).mkdir()
+    monkeypatch.setattr(store, "MOST_FOLDERS", 3)
+    said: list[str] = []
+    watch = FolderWatch(lambda: None, lambda _: True, say=said.append)
+    try:
+        watch.arm([folder])
+        watch.arm([folder])
+        assert [armed.recursive for armed in watch._armed.values()] == [False, False]
+        assert said == [f"{folder}: {store.MANY_FOLDERS}"]
+        (folder / "0").rmdir()
+        watch.arm([folder])
+        assert watch._armed[folder].recursive
+    finally:
+        watch.close()

@@ -17,13 +17,19 @@ if TYPE_CHECKING:
 
 
 def read_settings(
-    workspace: Path, model: str, editor: str, report: Callable[[str], None]
+    workspace: Path,
+    model: str,
+    editor: str,
+    report: Callable[[str], None],
+    *,
+    trusted: bool | None = None,
 ) -> Settings:
     """The files' settings, over them ``editor`` (a section as JSON, or empty), then ``model``.
 
-    A model's folder is absolute in what is returned; ``model`` itself has to be.
+    A model's folder is absolute in what is returned; ``model`` itself has to be. ``trusted`` is
+    that of `squill.settings.load_settings`.
     """
-    settings = load_settings(workspace, report)
+    settings = load_settings(workspace, report, trusted=trusted)
     if editor:
         settings = from_editor(settings, _section(editor, report), report)
     return replace(settings, model=model or canonical_model(settings.model, workspace))

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from squill.errors import UsageError
 from squill.pairs.files import ACCEPTED_FILE, append, rewrite, without_lines
 from squill.pairs.lines import to_line
+from squill.pairs.own import line_digest, record_own
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -43,6 +44,7 @@ def keep(
         raise UsageError("A pair needs a question and the SQL that answers it.")
     ddl = schema if isinstance(schema, str) else _definitions(schema)
     line = to_line(question, sql, dialect=dialect, ddl=ddl, kept=datetime.now(UTC), edited=edited)
+    record_own(workspace, [line_digest(line)])
     append(workspace / ACCEPTED_FILE, line)
     if in_place_of:
         withdraw(workspace, in_place_of)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from squill.binding import bind
+from squill.changes import NOT_ASKED_FOR, asks_for_change, changes_database
 from squill.pairs.comments import asked_statements
 from squill.pairs.lines import Broken, Entry, read_lines
 from squill.pairs.pair import Pair, SetAside
@@ -53,7 +54,7 @@ class Reader:
 
     def __init__(self, schemas: Schemas) -> None:
         self._schemas = schemas
-        self._verdicts: dict[tuple[str, str], str] = {}
+        self._verdicts: dict[tuple[str, str], tuple[str, bool]] = {}
 
     def read(self, path: PurePath, data: bytes, *, shown: str, origin: str = "") -> Content:
         """The pairs of a file, by its suffix: SQL, or JSON lines.
@@ -110,18 +111,26 @@ class Reader:
         if entry.ddl and not schema.schema.tables:
             reason = "Its `schema` defines no table. Write CREATE TABLE statements there."
             return SetAside(place, reason, pair)
-        if problems := self._problems(pair.sql, schema):
+        if problems := self._problems(pair, schema):
             hint = _GUESSED.format(file.dialect) if file.is_guess else ""
             return SetAside(place, problems + hint, pair)
         return Found(pair, schema, entry.raw)
 
-    def _problems(self, sql: str, schema: KnownSchema) -> str:
-        """Why the statement cannot be used, in sentences; empty where it can."""
+    def _problems(self, pair: Pair, schema: KnownSchema) -> str:
+        """Why the pair cannot be used, in sentences; empty where it can."""
+        problems, is_change = self._verdict(pair.sql, schema)
+        if not problems and is_change and not asks_for_change(pair.question):
+            return NOT_ASKED_FOR
+        return problems
+
+    def _verdict(self, sql: str, schema: KnownSchema) -> tuple[str, bool]:
+        """What is wrong with the statement, and whether it changes the database."""
         key = (schema.digest, sql)
         if key not in self._verdicts:
             if len(self._verdicts) >= _MOST_VERDICTS:
                 self._verdicts.clear()
-            self._verdicts[key] = " ".join(bind(sql, schema.schema).problems)
+            bound = bind(sql, schema.schema)
+            self._verdicts[key] = " ".join(bound.problems), changes_database(bound.tree)
         return self._verdicts[key]
 
 

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 
 from squill.errors import SquillError, UsageError
 from squill.files import replace_file
-from squill.settings import load_settings
+from squill.settings import load_settings, restricted_settings
+from squill.trust_prompt import add_trust_option, settle_trust
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -40,7 +41,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         "export": _export,
     }
     try:
-        return actions[options.action](options, _workspace(options.workspace))
+        return actions[options.action](options, _workspace(options))
     except UsageError as error:
         _say(f"squill pairs: {error.message}")
         return USAGE
@@ -62,6 +63,7 @@ def _parser() -> argparse.ArgumentParser:
         metavar="DIR",
         help="the folder with the table definitions (default: this one)",
     )
+    add_trust_option(common)
     actions = parser.add_subparsers(dest="action", required=True)
     add = actions.add_parser("add", parents=[common], help="keep one pair")
     add.add_argument("--question", required=True, metavar="Q")
@@ -88,13 +90,15 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _workspace(folder: Path) -> _Workspace:
+def _workspace(options: argparse.Namespace) -> _Workspace:
     from squill.pairs.store import PairStore
 
+    folder: Path = options.workspace
     if not folder.is_dir():
         raise UsageError(f"{folder} is not a folder. Name one with --workspace DIR.")
     folder = folder.absolute()
-    store = PairStore(folder, load_settings(folder, _say))
+    trusted = settle_trust(folder, restricted_settings(folder), granted=options.trust)
+    store = PairStore(folder, load_settings(folder, _say, trusted=trusted), trusted=trusted)
     return _Workspace(folder, store, store.load())
 
 

@@ -13,11 +13,14 @@ from squill.errors import SquillError, UsageError
 from squill.model_files import canonical_model
 from squill.paths import runtime_paths
 from squill.private import make_private_directory
+from squill.settings import restricted_settings
+from squill.trust_prompt import add_trust_option, settle_trust
 from squill_trainer.settings import read_settings
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from squill.settings import Settings
     from squill_trainer.learning.run import Outcome
 
 PROMOTED, REFUSED, USAGE, TROUBLE = range(4)
@@ -90,6 +93,8 @@ def _parser() -> argparse.ArgumentParser:
         action="store_true",
         help="with --once: wait while the machine is busy, or runs on its battery",
     )
+    add_trust_option(parser)
+    parser.add_argument("--restricted", action="store_true", help=argparse.SUPPRESS)
     # What an editor gives: watch for as long as its process lives, unless another trainer does.
     parser.add_argument("--watch-for", type=int, metavar="PID", help=argparse.SUPPRESS)
     parser.add_argument("--editor-settings", default="", metavar="JSON", help=argparse.SUPPRESS)
@@ -107,13 +112,36 @@ def _watch(options: argparse.Namespace, workspace: Path) -> int:
     from squill_trainer.watching.requests import WatchRequest
 
     pid = options.watch_for or os.getpid()
-    request = WatchRequest(str(workspace), pid, options.model, options.editor_settings)
+    trusted = _trusted(options, workspace)
+    request = WatchRequest(str(workspace), pid, options.model, options.editor_settings, trusted)
     watch(request, _say)
     return PROMOTED
 
 
+def _trusted(options: argparse.Namespace, workspace: Path) -> bool | None:
+    """What the command line says of the workspace's trust, or its user does when asked."""
+    if options.trust or options.restricted:
+        return bool(options.trust)
+    return True if settle_trust(workspace, restricted_settings(workspace), granted=False) else None
+
+
+def _take_as_own(workspace: Path, settings: Settings) -> None:
+    """Who calls for a training by hand names the workspace's pairs, wherever they came from."""
+    from squill.pairs.store import PairStore
+
+    store = PairStore(workspace, settings)
+    store.load()
+    if count := store.adopt():
+        _say(f"{count} pairs that came with {workspace} are learned, since you asked for it")
+
+
 def _learn(options: argparse.Namespace, workspace: Path) -> Outcome:
-    settings = read_settings(workspace, options.model, options.editor_settings, _say)
+    trusted = _trusted(options, workspace)
+    settings = read_settings(
+        workspace, options.model, options.editor_settings, _say, trusted=trusted
+    )
+    if trusted is None and not options.background:
+        _take_as_own(workspace, settings)
     # mx.compile loads libraries from TMPDIR: a shared /tmp would be a way in.
     os.environ["TMPDIR"] = str(make_private_directory(runtime_paths().temporary))
     from squill.blas import load_blas
@@ -121,7 +149,9 @@ def _learn(options: argparse.Namespace, workspace: Path) -> Outcome:
     load_blas()  # before anything imports MLX
     from squill_trainer.commands.train_once import learn
 
-    return asyncio.run(learn(workspace, settings, _say, patient=options.background))
+    return asyncio.run(
+        learn(workspace, settings, _say, patient=options.background, trusted=trusted)
+    )
 
 
 def _report(options: argparse.Namespace, outcome: Outcome) -> None:

@@ -31,11 +31,16 @@ _KEPT_ADAPTERS = 20
 
 
 async def learn(
-    workspace: Path, settings: Settings, say: Callable[[str], None], *, patient: bool
+    workspace: Path,
+    settings: Settings,
+    say: Callable[[str], None],
+    *,
+    patient: bool,
+    trusted: bool | None = None,
 ) -> Outcome:
     """Run one training of ``workspace``, an absolute path.
 
-    ``patient``: wait on battery and while others work.
+    ``patient``: wait on battery and while others work. ``trusted`` is that of `PairStore`.
 
     Raises:
         SquillError: what `Retraining.run` raises.
@@ -45,7 +50,9 @@ async def learn(
         editors = DaemonReporter(folder)
         end = TrainingReport(folder, "gone")
         try:
-            outcome = await _run(workspace, settings, say, editors, patient=patient)
+            outcome = await _run(
+                workspace, settings, say, editors, patient=patient, trusted=trusted
+            )
             end = TrainingReport(folder, "done", _line(outcome), adapter=_adapter(outcome))
         finally:
             await editors.close(end)
@@ -67,6 +74,7 @@ async def _run(
     editors: DaemonReporter,
     *,
     patient: bool,
+    trusted: bool | None,
 ) -> Outcome:
     def waits(reason: str) -> None:
         say(reason)
@@ -90,7 +98,8 @@ async def _run(
 
         try:
             await pacer.wait()
-            return await Retraining(workspace, settings, pacer, Report(told, stepped)).run()
+            report = Report(told, stepped)
+            return await Retraining(workspace, settings, pacer, report, trusted=trusted).run()
         finally:
             await pacer.close()
 

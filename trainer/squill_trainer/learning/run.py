@@ -59,9 +59,18 @@ class Outcome:
 class Retraining:
     """One run for ``workspace``. Everything but `run` is its business alone."""
 
-    def __init__(self, workspace: Path, settings: Settings, pacer: Pacer, report: Report) -> None:
+    def __init__(
+        self,
+        workspace: Path,
+        settings: Settings,
+        pacer: Pacer,
+        report: Report,
+        *,
+        trusted: bool | None = None,
+    ) -> None:
         self._workspace = Path(os.path.normpath(workspace.absolute()))
         self._settings = settings
+        self._trusted = trusted
         self._pacer = pacer
         self._report = report
         self._registry = user_registry()
@@ -72,7 +81,7 @@ class Retraining:
             SquillError: the model cannot be loaded or trained, or the daemon cannot be reached.
         """
         began = time.monotonic()
-        pairs = PairStore(self._workspace, self._settings).load()
+        pairs = PairStore(self._workspace, self._settings, trusted=self._trusted).load()
         self._base = content_digest(model_folder(self._settings.model))
         self._current, problem = card_in_use(self._registry, self._workspace, self._base)
         if problem:

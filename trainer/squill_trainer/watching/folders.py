@@ -26,6 +26,7 @@ from watchdog.events import (
 from watchdog.observers import Observer
 from watchdog.observers.polling import PollingObserver
 
+from squill.pairs.store import MANY_FOLDERS, has_many_folders
 from squill_trainer.watching.mounts import is_remote
 
 if TYPE_CHECKING:
@@ -71,10 +72,13 @@ class FolderWatch(FileSystemEventHandler):
         matters: Callable[[Path], bool],
         *,
         poll_seconds: int = 0,
+        say: Callable[[str], None] = lambda _: None,
     ) -> None:
         self._changed = changed
         self._matters = matters
         self._poll_seconds = poll_seconds
+        self._say = say
+        self._too_large: set[Path] = set()
         self._armed: dict[Path, _Armed] = {}
         self._told: BaseObserver | None = None
         self._looking: BaseObserver | None = None
@@ -85,13 +89,23 @@ class FolderWatch(FileSystemEventHandler):
         To be called again after changes, and now and then: what happened meanwhile in a folder
         that has come back was not told.
         """
-        wanted = _wanted(folders)
+        wanted = _wanted(folders, self._is_small)
         for path in [path for path in self._armed if not self._still(path, wanted)]:
             self._disarm(path)
         before = len(self._armed)
         for path in wanted.keys() - self._armed.keys():
             self._arm(path, wanted[path])
         return len(self._armed) > before
+
+    def _is_small(self, folder: Path) -> bool:
+        """Whether all below it can be watched; what can't is said once."""
+        if not has_many_folders(folder):
+            self._too_large.discard(folder)
+            return True
+        if folder not in self._too_large:
+            self._too_large.add(folder)
+            self._say(f"{folder}: {MANY_FOLDERS}")
+        return False
 
     def _still(self, path: Path, wanted: dict[Path, bool]) -> bool:
         armed = self._armed[path]
@@ -147,12 +161,12 @@ class FolderWatch(FileSystemEventHandler):
             observer.join()
 
 
-def _wanted(folders: Iterable[Path]) -> dict[Path, bool]:
+def _wanted(folders: Iterable[Path], is_small: Callable[[Path], bool]) -> dict[Path, bool]:
     """The folders to watch, and whether with all below them."""
     wanted: dict[Path, bool] = {}
     for folder in folders:
         if folder.is_dir():
-            wanted[folder] = True
+            wanted[folder] = is_small(folder)
             wanted.setdefault(folder.parent, False)
         else:
             above = next((each for each in folder.parents if each.is_dir()), None)

@@ -27,19 +27,21 @@ if TYPE_CHECKING:
 @dataclass(frozen=True, slots=True)
 class WatchRequest:
     """``editor`` is an editor's section of the settings, as JSON; it goes before the files, and
-    ``model`` before both.
+    ``model`` before both. ``trusted``: what a front end says of the workspace, None for the list.
     """
 
     workspace: str
     pid: int
     model: str = ""
     editor: str = ""
+    trusted: bool | None = None
 
     @property
     def arguments(self) -> tuple[str, ...]:
         """They, for a command line of ``squill train``."""
         model = ("--model", self.model) if self.model else ()
-        return (*model, "--editor-settings", self.editor) if self.editor else model
+        editor = ("--editor-settings", self.editor) if self.editor else ()
+        return (*model, *editor, *trust_arguments(self.trusted))
 
 
 class WatchRequests:
@@ -70,6 +72,11 @@ class WatchRequests:
     def sole(self) -> AbstractContextManager[bool]:
         """Whether this process is the one that watches, for as long as the context is open."""
         return locked_if_free(self._folder / "lock")
+
+
+def trust_arguments(trusted: bool | None) -> tuple[str, ...]:
+    """What a front end tells ``squill train`` of the workspace's trust."""
+    return () if trusted is None else ("--trust",) if trusted else ("--restricted",)
 
 
 def _read(path: Path) -> WatchRequest | None:

@@ -47,7 +47,7 @@ class WorkspaceWatch:
         self._say = say
         self._changes = Changes()
         self._settings = self._load_settings()
-        self._store = PairStore(self._folder, self._settings)
+        self._store = self._new_store()
         self._failures: dict[str, int] = {}
 
     async def run(self) -> None:
@@ -69,10 +69,11 @@ class WorkspaceWatch:
 
     def _new_watch(self) -> FolderWatch:
         poll = self._settings.learning.poll_seconds
-        return FolderWatch(self._changes.happened, self._matters, poll_seconds=poll)
+        return FolderWatch(self._changes.happened, self._matters, poll_seconds=poll, say=self._say)
 
     def _folders(self) -> list[Path]:
-        return [self._folder / FOLDER, *self._store.folders]
+        own = self._folder / FOLDER
+        return [*([own] if self._store.may_read(own) else []), *self._store.folders]
 
     def _matters(self, path: Path) -> bool:
         if path.name in _SETTINGS_FILES:
@@ -80,13 +81,20 @@ class WorkspaceWatch:
         return path.name.lower().endswith(SUFFIXES) and not path.name.startswith(".")
 
     def _load_settings(self) -> Settings:
-        return read_settings(self._folder, self._request.model, self._request.editor, self._say)
+        request = self._request
+        return read_settings(
+            self._folder, request.model, request.editor, self._say, trusted=request.trusted
+        )
+
+    def _new_store(self, settings: Settings | None = None) -> PairStore:
+        settings = settings or self._settings
+        return PairStore(self._folder, settings, trusted=self._request.trusted)
 
     async def _look(self) -> None:
         """Train, if there is something new; trouble is told, and the watch goes on."""
         settings = self._load_settings()
         if settings != self._settings:
-            self._settings, self._store = settings, PairStore(self._folder, settings)
+            self._settings, self._store = settings, self._new_store(settings)
         if not settings.learning.automatic:
             return
         try:
