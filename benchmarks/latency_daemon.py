@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import psutil
 
 from latency_peer import Answered
+from squill.children import own_module
 from squill.client import DaemonClient
 from squill.errors import SquillError
 from squill.paths import EMBEDDED_MODEL
@@ -174,7 +175,7 @@ async def start_daemon(model: Path, folder: Path) -> Daemon:
 
 
 def _launch(model: Path, log: Path) -> subprocess.Popen[bytes]:
-    command = [sys.executable, "-m", "squill_daemon", "run"]
+    command = own_module("squill_daemon", "run")
     if model != EMBEDDED_MODEL:
         command += ["--model", str(model)]
     with log.open("wb") as sink:

@@ -6,10 +6,11 @@ import asyncio
 import contextlib
 import itertools
 import json
-import sys
 from typing import TYPE_CHECKING, Any
 
 import psutil
+
+from squill.children import own_module
 
 if TYPE_CHECKING:
     from latency_schemas import Design
@@ -127,7 +128,7 @@ class Editor:
     async def start(cls) -> Editor:
         """With the environment's folders, so that it finds the daemon that runs there."""
         process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "squill", "lsp"),
+            *own_module("squill", "lsp"),
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.DEVNULL,

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from squill.adapters import user_registry
+from squill.children import own_module
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -21,7 +22,7 @@ EXAMPLES = ".squill/examples/pairs.jsonl"
 _DONE = (0, 1)
 """Exit codes of `squill train --once`: published, and refused by the gate. Python ends with the
 latter as well where it fails, but says nothing on standard output."""
-_SQUILL = (sys.executable, "-m", "squill", "train")
+_SQUILL = tuple(own_module("squill", "train"))
 _HURRIED = (sys.executable, str(Path(__file__).with_name("learning_train.py")))
 
 

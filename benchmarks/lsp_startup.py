@@ -13,6 +13,8 @@ import time
 
 import psutil
 
+from squill.children import own_module
+
 ROUNDS = 7
 
 BARE_PYGLS = """
@@ -54,7 +56,7 @@ def start(command: list[str]) -> tuple[float, float, bool]:
 
 def main() -> int:
     commands = {
-        "squill lsp": [sys.executable, "-m", "squill", "lsp"],
+        "squill lsp": own_module("squill", "lsp"),
         "bare pygls": [sys.executable, "-c", BARE_PYGLS],
     }
     runs: dict[str, list[tuple[float, float, bool]]] = {name: [] for name in commands}

@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING
 from figures import markdown, percentile
 from learning_data import DIALECT, Business, names, read_business
 from retraining_kills import own_folders
+from squill.children import own_module
 from squill.client import DaemonClient, connect_or_start
 from squill.errors import NoValidAnswerError
 
@@ -67,7 +68,7 @@ async def measure(folder: Path, business: Business, answers: int) -> dict[str, l
 
 
 def _train(workspace: Path) -> subprocess.Popen[str]:
-    command = [sys.executable, "-m", "squill", "train", "--once", "--background"]
+    command = own_module("squill", "train", "--once", "--background")
     command += ["--workspace", str(workspace)]
     return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
 

@@ -34,6 +34,7 @@ from soak_client import Ledger
 from soak_kills import kill_and_restart
 from soak_load import Client, draw_material, kill_floods
 from squill.adapters import user_registry
+from squill.children import own_module
 from squill.model_files import content_digest
 from squill.paths import EMBEDDED_MODEL, config_directory, runtime_paths
 from squill.prompt import format_for_model
@@ -113,7 +114,7 @@ def make_adapters(folder: Path) -> list[str]:
 @contextlib.contextmanager
 def started_daemon() -> Iterator[subprocess.Popen[bytes]]:
     """A real daemon that listens; ended in order, or killed where it does not end."""
-    command = [sys.executable, "-m", "squill_daemon", "run"]
+    command = own_module("squill_daemon", "run")
     with subprocess.Popen(command, stdout=subprocess.PIPE, stdin=subprocess.DEVNULL) as process:
         assert process.stdout is not None
         try:

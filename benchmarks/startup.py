@@ -107,7 +107,7 @@ async def _started(
 ) -> AsyncIterator[tuple[float, asyncio.subprocess.Process]]:
     """A daemon that listens, and when it was started (`time.monotonic`)."""
     began = time.monotonic()
-    command = [sys.executable, *python, "-m", "squill_daemon", "run"]
+    command = [sys.executable, "-P", *python, "-m", "squill_daemon", "run"]
     with (folder / "daemon.err").open("wb") as sink:
         process = await asyncio.create_subprocess_exec(
             *command,

@@ -19,6 +19,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from squill.children import NEUTRAL_FOLDER
 from squill.errors import ModelError, SocketPathError
 from squill.paths import cache_directory
 from squill.private import make_private_directory
@@ -170,6 +171,7 @@ def _compile(compiler: str, folder: Path, target: Path) -> Path:
             check=True,
             capture_output=True,
             timeout=60,
+            cwd=NEUTRAL_FOLDER,
         )
         built.replace(target)
     return target

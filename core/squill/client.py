@@ -7,10 +7,10 @@ import contextlib
 import itertools
 import os
 import shlex
-import sys
 from typing import TYPE_CHECKING, Any
 
 from squill import __version__
+from squill.children import NEUTRAL_FOLDER, own_module
 from squill.errors import DaemonStoppingError, DaemonUnavailableError, ProtocolError
 from squill.paths import PROTOCOL_VERSION, runtime_paths
 from squill.private import check_private_directory
@@ -264,14 +264,15 @@ def daemon_command() -> list[str]:
     """How the daemon's own command is called (``SQUILL_DAEMON_COMMAND``, else this Python)."""
     if override := os.environ.get("SQUILL_DAEMON_COMMAND"):
         return shlex.split(override)
-    return [sys.executable, "-m", "squill_daemon"]
+    return own_module("squill_daemon")
 
 
 async def start_daemon(options: Sequence[str] = ()) -> None:
     """Return when a daemon answers on the socket; start one where none runs.
 
     Any number of starters may call this at once: the daemon's lock leaves one of them running.
-    ``options`` are those of ``squill daemon start``, such as ``--model``.
+    ``options`` are those of ``squill daemon start``, such as ``--model``; paths in them are
+    absolute.
 
     Raises:
         DaemonUnavailableError: it could not be started; the message carries its reason.
@@ -298,6 +299,7 @@ async def _run_daemon_command(action: str, options: Sequence[str], seconds: floa
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.DEVNULL,
             stderr=asyncio.subprocess.PIPE,
+            cwd=NEUTRAL_FOLDER,
         )
     except OSError as error:
         raise DaemonUnavailableError(

@@ -10,6 +10,7 @@ import select
 import subprocess
 from typing import TYPE_CHECKING, Any
 
+from squill.children import NEUTRAL_FOLDER
 from squill.client import CONNECT_SECONDS, DaemonClient
 from squill.errors import AlreadyRunningError, DaemonUnavailableError, SquillError
 from squill.paths import runtime_paths, state_directory
@@ -85,7 +86,7 @@ def _launch(command: Sequence[str], errors: Path) -> subprocess.Popen[bytes]:
                 stdout=subprocess.PIPE,
                 stderr=sink,
                 start_new_session=True,
-                cwd="/",
+                cwd=NEUTRAL_FOLDER,
             )
     except OSError as error:
         raise DaemonUnavailableError(

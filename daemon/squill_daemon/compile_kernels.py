@@ -1,4 +1,4 @@
-"""``python -m squill_daemon.compile_kernels MODEL``: MLX compiles what decoding needs.
+"""A program of its own: MLX compiles what decoding needs.
 
 On a CPU that takes a C++ compiler some seconds, once for a machine; the kernels stay in TMPDIR.
 The daemon runs this beside itself, so that no question waits for it.
@@ -11,6 +11,8 @@ import signal
 import subprocess
 import sys
 
+from squill.children import NEUTRAL_FOLDER, own_module
+
 
 def begin(model: str) -> subprocess.Popen[bytes]:
     """Start it at the lowest priority, with the compilers that it starts in a group of its own.
@@ -18,11 +20,12 @@ def begin(model: str) -> subprocess.Popen[bytes]:
     ``model`` as in the settings; the caller waits for it, or ends it with `end`.
     """
     return subprocess.Popen(
-        [sys.executable, "-m", "squill_daemon.compile_kernels", model],
+        own_module("squill_daemon.compile_kernels", model),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
         start_new_session=True,
+        cwd=NEUTRAL_FOLDER,
     )
 
 

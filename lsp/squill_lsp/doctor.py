@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import json
-import sys
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
+from squill.children import NEUTRAL_FOLDER, own_module
 from squill.errors import SquillError
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 DOCTOR_SECONDS = 180.0
 
@@ -22,8 +20,8 @@ async def doctor(folder: Path | None) -> dict[str, Any]:
         SquillError: it cannot be run.
     """
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "squill", "doctor", "--json"),
-        cwd=folder,
+        *own_module("squill", "doctor", "--json", "--workspace", str(folder or Path.cwd())),
+        cwd=NEUTRAL_FOLDER,
         stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,

@@ -10,6 +10,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from squill.children import NEUTRAL_FOLDER
 from squill.errors import SquillError
 from squill.pairs.files import FOLDER
 from squill.paths import state_directory
@@ -101,7 +102,7 @@ def _start(folder: Path, arguments: Sequence[str]) -> subprocess.Popen[bytes]:
                 stdout=sink,
                 stderr=sink,
                 start_new_session=True,
-                cwd="/",
+                cwd=NEUTRAL_FOLDER,
             )
     except OSError as error:
         raise SquillError(

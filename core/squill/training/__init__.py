@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 import shlex
-import sys
 
+from squill.children import own_module
 from squill.training.history import Training, TrainingHistory
 from squill.training.report import CHANGED, REPORT, TrainingReport
 
@@ -23,4 +23,4 @@ def trainer_command() -> list[str]:
     """How `squill train` is called (``SQUILL_TRAINER_COMMAND``, else this Python)."""
     if override := os.environ.get("SQUILL_TRAINER_COMMAND"):
         return shlex.split(override)
-    return [sys.executable, "-m", "squill", "train"]
+    return own_module("squill", "train")

@@ -19,9 +19,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Exit code 0: nothing failed, warnings or not; 1: something did; 2: usage."""
     options = _parser().parse_args(argv)
     try:
-        folder = Path.cwd()
+        folder = options.workspace.resolve() if options.workspace else Path.cwd()
     except FileNotFoundError:
         print("squill doctor: the current folder is gone. Change to another.", file=sys.stderr)
+        return USAGE
+    if not folder.is_dir():
+        print(f"squill doctor: there is no folder {folder}. Correct --workspace.", file=sys.stderr)
         return USAGE
     from squill_daemon.doctor.chain import probes
     from squill_daemon.doctor.probes import run_probes
@@ -38,8 +41,11 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="squill doctor",
-        description="Look at everything that Squill needs, in the current folder: one line each, "
+        description="Look at everything that Squill needs, in one folder: one line each, "
         "with what to do where something is wrong. Starts no daemon and changes nothing.",
+    )
+    parser.add_argument(
+        "--workspace", type=Path, metavar="DIR", help="its folder (default: the current one)"
     )
     parser.add_argument("--json", action="store_true", help="one JSON object")
     return parser

@@ -10,6 +10,7 @@ import threading
 from typing import TYPE_CHECKING, Any
 
 from squill.blas import CHOICE_VARIABLE, REFERENCE
+from squill.children import own_module
 from squill_daemon.doctor.finding import failure, ok, warning
 from squill_daemon.doctor.processes import run_bounded
 
@@ -38,7 +39,7 @@ class MlxReport:
         """The report, None where MLX gave none, and how its process ended."""
         with self._lock:
             if self._ended is None:
-                command = [sys.executable, "-m", "squill_daemon.doctor.mlx_report"]
+                command = own_module("squill_daemon.doctor.mlx_report")
                 self._ended = run_bounded(command, MLX_SECONDS)
         if self._ended.code != 0:
             return None, self._ended

@@ -6,12 +6,12 @@ import contextlib
 import io
 import json
 import subprocess
-import sys
 import tempfile
 import threading
 import time
 from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
+from squill.children import NEUTRAL_FOLDER, own_module
 from squill_daemon.doctor.finding import failure, ok
 from squill_daemon.doctor.processes import Ended, kill_group
 
@@ -51,12 +51,13 @@ def check_language_server(folder: Path) -> Iterator[Finding]:
 
 def _server(errors: Any) -> subprocess.Popen[bytes]:
     return subprocess.Popen(
-        [sys.executable, "-m", "squill_lsp"],
+        own_module("squill_lsp"),
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=errors,
         bufsize=0,  # nothing is left to flush where it has gone
         start_new_session=True,
+        cwd=NEUTRAL_FOLDER,
     )
 
 

@@ -9,6 +9,8 @@ import subprocess
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from squill.children import NEUTRAL_FOLDER
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -47,6 +49,7 @@ def run_bounded(command: Sequence[str], seconds: float, data: str | None = None)
         text=True,
         errors="replace",
         start_new_session=True,
+        cwd=NEUTRAL_FOLDER,
     ) as process:
         try:
             output, errors = process.communicate(data, timeout=seconds)

@@ -6,6 +6,7 @@ local ghost_text = { textDocument = { inlineCompletion = { dynamicRegistration =
 
 return {
   cmd = vim.list_extend(vim.list_slice(options.command()), { 'lsp' }),
+  cmd_cwd = '/', -- not the workspace, whose files are data
   filetypes = { 'sql', 'mysql', 'plsql' },
   root_dir = function(buf, on_dir) on_dir(require('squill.root').of(buf)) end,
   capabilities = options.get('ghost_text') and ghost_text or nil,

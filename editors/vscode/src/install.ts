@@ -3,12 +3,12 @@
 import { execFile } from "node:child_process";
 import { existsSync, readdirSync, rmSync } from "node:fs";
 import { homedir } from "node:os";
-import { delimiter, join } from "node:path";
+import { delimiter, isAbsolute, join } from "node:path";
 import { promisify } from "node:util";
 
 import * as vscode from "vscode";
 
-import { isProgram } from "./locate";
+import { isProgram, NEUTRAL_FOLDER } from "./locate";
 
 const run = promisify(execFile);
 
@@ -40,7 +40,7 @@ export async function install(context: vscode.ExtensionContext, output: vscode.L
       for (const { says, command, args } of await steps(folder, wheel)) {
         progress.report({ message: says });
         output.info(`${command} ${args.join(" ")}`);
-        const { stdout, stderr } = await run(command, args, { signal: abort.signal, maxBuffer: 1 << 26 });
+        const { stdout, stderr } = await run(command, args, { cwd: NEUTRAL_FOLDER, signal: abort.signal, maxBuffer: 1 << 26 });
         output.debug(stdout + stderr);
       }
     } catch (error) {
@@ -76,7 +76,7 @@ async function steps(folder: string, wheel: string): Promise<Step[]> {
 async function newEnoughPython(): Promise<string> {
   for (const python of PYTHONS.map(onPath).filter((path) => path !== undefined)) {
     try {
-      await run(python, ["-c", NEW_ENOUGH]);
+      await run(python, ["-I", "-c", NEW_ENOUGH], { cwd: NEUTRAL_FOLDER });
       return python;
     } catch {
       // Too old, or without venv: the next one.
@@ -86,7 +86,7 @@ async function newEnoughPython(): Promise<string> {
 }
 
 function onPath(name: string): string | undefined {
-  const folders = [...(process.env.PATH ?? "").split(delimiter), join(homedir(), ".local", "bin")];
+  const folders = [...(process.env.PATH ?? "").split(delimiter).filter(isAbsolute), join(homedir(), ".local", "bin")];
   return folders.map((folder) => join(folder, name)).find(isProgram);
 }
 

@@ -3,6 +3,9 @@
 import { accessSync, constants, statSync } from "node:fs";
 import { delimiter, isAbsolute, join } from "node:path";
 
+/** The working folder of every program that is started: nothing in it is the workspace's. */
+export const NEUTRAL_FOLDER = "/";
+
 export interface Found {
   readonly command: string;
 }

@@ -15,7 +15,7 @@ import {
 
 import { declaredSettings, editorSettings } from "./editorSettings";
 import { LANGUAGES } from "./languages";
-import { locate, type Found } from "./locate";
+import { locate, NEUTRAL_FOLDER, type Found } from "./locate";
 import { readStatus, UNKNOWN, type Status } from "./status";
 
 /** A server that stops more often than `CRASHES` times in `CRASH_WINDOW_MS` is left alone. */
@@ -128,7 +128,8 @@ export class Session implements vscode.Disposable {
   }
 
   private makeClient({ command }: Found): LanguageClient {
-    const server = { command, args: ["lsp"] };
+    // Not in the workspace, whose files are data.
+    const server = { command, args: ["lsp"], options: { cwd: NEUTRAL_FOLDER } };
     const client = new LanguageClient("squill", "Squill", server, this.clientOptions());
     client.registerFeature(suggestionsAsChosen());
     client.onNotification("squill/status", (data: unknown) => {

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from squill import __version__
+from squill.children import NEUTRAL_FOLDER
 from squill.client import DaemonClient, daemon_command
 from squill.errors import (
     DaemonError,
@@ -75,6 +76,7 @@ async def _start(folder: Path, model: str, *, constrained: bool) -> asyncio.subp
             stderr=asyncio.subprocess.DEVNULL,
             env=environment,
             start_new_session=True,
+            cwd=NEUTRAL_FOLDER,
         )
     except OSError as error:
         raise DaemonUnavailableError(

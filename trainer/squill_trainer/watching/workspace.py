@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import os
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from squill.adapters import user_registry
+from squill.children import NEUTRAL_FOLDER
 from squill.errors import SquillError
 from squill.model_files import content_digest, model_folder
 from squill.pairs.files import FOLDER
@@ -132,7 +132,7 @@ class WorkspaceWatch:
         process = await asyncio.create_subprocess_exec(
             *(*trainer_command(), "--once", "--background", *where, *self._request.arguments),
             stdin=asyncio.subprocess.DEVNULL,
-            cwd=os.sep,
+            cwd=NEUTRAL_FOLDER,
         )
         try:
             return await process.wait()

@@ -28,7 +28,7 @@ end
 --- The output of the program `squill`, in a window.
 local function run_program(title, arguments)
   local command = vim.list_extend(vim.list_slice(require('squill.options').command()), arguments)
-  local ok, failure = pcall(vim.system, command, { text = true }, vim.schedule_wrap(function(ended)
+  local ok, failure = pcall(vim.system, command, { text = true, cwd = '/' }, vim.schedule_wrap(function(ended)
     window.show(title, ended.stdout ~= '' and ended.stdout or ended.stderr)
   end))
   if not ok then server.say(tostring(failure), vim.log.levels.WARN) end

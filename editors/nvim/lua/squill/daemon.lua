@@ -69,7 +69,7 @@ function M.started(done)
     return
   end
   local command = vim.list_extend(vim.list_slice(options.command()), { 'daemon', 'start', '--no-wait' })
-  local ok, failure = pcall(vim.system, command, { text = true }, vim.schedule_wrap(function(ended)
+  local ok, failure = pcall(vim.system, command, { text = true, cwd = '/' }, vim.schedule_wrap(function(ended)
     done(ended.code ~= 0 and vim.trim(ended.stderr) or nil)
   end))
   if not ok then done(tostring(failure)) end

@@ -44,8 +44,8 @@ local function check_server()
 end
 
 local function check_chain()
-  local command = vim.list_extend(vim.list_slice(options.command()), { 'doctor', '--json' })
-  local ended = vim.system(command, { text = true }):wait(DOCTOR_MILLISECONDS)
+  local command = vim.list_extend(vim.list_slice(options.command()), { 'doctor', '--json', '--workspace', vim.fn.getcwd() })
+  local ended = vim.system(command, { text = true, cwd = '/' }):wait(DOCTOR_MILLISECONDS)
   local ok, report = pcall(vim.json.decode, ended.stdout)
   if not ok then
     vim.health.error('`squill doctor` did not report', vim.trim(ended.stderr or ''))

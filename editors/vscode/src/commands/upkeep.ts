@@ -4,6 +4,7 @@ import { execFile } from "node:child_process";
 
 import * as vscode from "vscode";
 
+import { NEUTRAL_FOLDER } from "../locate";
 import { showPage } from "../panel";
 import { COMMANDS as DOCTOR_COMMANDS, doctorBody } from "../pages/doctor";
 import { COMMANDS as STATUS_COMMANDS, statusBody } from "../pages/status";
@@ -34,7 +35,9 @@ export async function runDoctor(session: Session): Promise<void> {
 
 function doctorReport(command: string): Promise<unknown> {
   return new Promise((resolve, reject) => {
-    execFile(command, ["doctor", "--json"], { cwd: folder(), timeout: DOCTOR_MS }, (error, stdout, stderr) => {
+    const where = folder();
+    const args = ["doctor", "--json", ...(where === undefined ? [] : ["--workspace", where])];
+    execFile(command, args, { cwd: NEUTRAL_FOLDER, timeout: DOCTOR_MS }, (error, stdout, stderr) => {
       try {
         // Exit code 1 is a report with a failure in it.
         resolve(JSON.parse(stdout));
@@ -50,6 +53,7 @@ export function showDaemonLog(session: Session): Promise<void> {
     name: "Squill: log",
     shellPath: program(session),
     shellArgs: ["logs", "--follow"],
+    cwd: NEUTRAL_FOLDER,
   });
   terminal.show();
   return Promise.resolve();
