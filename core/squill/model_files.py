@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,7 @@ EMBEDDED_NAME = "embedded"
 
 _HEADER_LIMIT = 100_000_000  # bytes; the safetensors format's own limit
 _DIGEST_BYTES = 1 << 20
+_KIND = re.compile(r"\w[\w.-]*")  # mlx-lm imports a module of this name
 _BYTES = {"F64": 8, "F32": 4, "F16": 2, "BF16": 2, "I64": 8, "I32": 4, "I16": 2, "I8": 1}
 _BYTES |= {"U64": 8, "U32": 4, "U16": 2, "U8": 1, "BOOL": 1, "F8_E4M3": 1, "F8_E5M2": 1}
 _MALFORMED = (OSError, ValueError, KeyError, TypeError, IndexError, AttributeError, RecursionError)
@@ -132,7 +134,24 @@ def read_config(folder: Path) -> dict[str, Any]:
         raise ModelUnsupportedError(f"{path} cannot be read ({error}). Fetch it again.") from error
     if not isinstance(config, dict) or "model_type" not in config:
         raise ModelUnsupportedError(f"{path} names no model_type. Fetch the model again.")
+    _refuse_code(path, config)
     return config
+
+
+def _refuse_code(path: Path, config: dict[str, Any]) -> None:
+    """Some versions of mlx-lm run the file that ``model_file`` names, others ask for consent."""
+    parts = [config, *(part for part in config.values() if isinstance(part, dict))]
+    for part in parts:
+        if part.get("model_file") is not None:
+            raise ModelUnsupportedError(
+                f"{path} has the model built by a Python file of its own "
+                f"({part['model_file']!r}), which Squill never runs. Choose a model of a kind that "
+                "mlx-lm knows."
+            )
+        if not _KIND.fullmatch(str(part.get("model_type", "llama"))):
+            raise ModelUnsupportedError(
+                f"{path}: {part['model_type']!r} can't be a model_type. Fetch the model again."
+            )
 
 
 def weight_files(folder: Path) -> list[Path]:
@@ -149,6 +168,10 @@ def weight_files(folder: Path) -> list[Path]:
             names = json.loads(index.read_text(encoding="utf-8"))["weight_map"].values()
         except (OSError, ValueError, KeyError, AttributeError) as error:
             raise ModelUnsupportedError(f"{index} cannot be read. Fetch it again.") from error
+        if any(Path(str(name)).name != name for name in names):
+            raise ModelUnsupportedError(
+                f"{index} names weights outside the model's folder. Fetch the model again."
+            )
         found |= {folder / name for name in names}
     missing = sorted(path.name for path in found if not path.is_file())
     if missing or not found:

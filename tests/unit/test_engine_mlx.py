@@ -163,7 +163,7 @@ def test_a_quantised_model_is_served_in_full_precision_on_a_cpu(blas, tmp_path):
     ("change", "reason"),
     [
         ({"model_type": "no_such_architecture"}, "not supported"),
-        ({"model_file": "evil.py"}, "custom module"),
+        ({"model_file": "evil.py"}, "never runs"),
         ({"num_hidden_layers": 3}, "parameters"),
         ({"hidden_size": "wide"}, "str"),
     ],

@@ -183,3 +183,27 @@ def test_a_model_has_one_spelling(tmp_path):
     assert canonical_model("./other", tmp_path) == str(tmp_path / "other")
     assert canonical_model("owner/name", tmp_path) == "owner/name"
     assert canonical_model("", tmp_path) == ""
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        {"model_file": "evil.py"},
+        {"text_config": {"model_type": "llama", "model_file": "evil.py"}},
+        {"model_type": "../../evil"},
+        {"model_type": ".evil"},
+    ],
+)
+def test_a_model_that_brings_code_is_refused_before_anything_loads_it(tmp_path, config):
+    folder = write_model(tmp_path, **config)
+    (folder / "evil.py").write_text("raise SystemExit('the model ran its code')")
+    with pytest.raises(ModelUnsupportedError):
+        check_files(folder, as_float32=True)
+
+
+@pytest.mark.parametrize("name", ["../model.safetensors", "/etc/hostname", "a/b.safetensors"])
+def test_an_index_names_weights_of_its_own_folder_alone(tmp_path, name):
+    folder = write_model(tmp_path / "model")
+    (folder / "model.safetensors.index.json").write_text(json.dumps({"weight_map": {"w": name}}))
+    with pytest.raises(ModelUnsupportedError, match="outside the model's folder"):
+        check_files(folder, as_float32=True)

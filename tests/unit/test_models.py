@@ -7,7 +7,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from squill.errors import ModelError, ModelTooLargeError, SettingsError, UsageError
+from squill.errors import (
+    ModelError,
+    ModelTooLargeError,
+    ModelUnsupportedError,
+    SettingsError,
+)
 from squill_daemon.commands.model import _told_list
 from squill_daemon.models import changing
 from squill_daemon.models.catalogue import suggestions
@@ -111,7 +116,7 @@ def test_memory_is_checked_before_anything_changes(
 
 def test_a_model_with_code_of_its_own_is_refused(folders: Path) -> None:
     model = str(make_tiny_model(folders / "tiny", model_file="code.py"))
-    with pytest.raises(UsageError, match="brings code of its own"):
+    with pytest.raises(ModelUnsupportedError, match="never runs"):
         changing.use(model, lambda _: True, print)
     assert not settings_file().exists()
 

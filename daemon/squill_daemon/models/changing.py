@@ -7,14 +7,13 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from squill.errors import ModelError, ModelTooLargeError, SquillError, UsageError
+from squill.errors import ModelError, ModelTooLargeError, SquillError
 from squill.memory import available_bytes
 from squill.model_files import (
     EMBEDDED_NAME,
     canonical_model,
     memory_needed,
     model_folder,
-    read_config,
 )
 from squill.paths import runtime_paths
 from squill.settings import load_settings
@@ -82,8 +81,6 @@ def require_fit(folder: Path) -> None:
         ModelError: files are missing or damaged, or memory does not do, once a daemon that runs
             gives back its own.
     """
-    if "model_file" in read_config(folder):
-        raise UsageError(f"The model in {folder} brings code of its own. Squill runs none.")
     needed = memory_needed(folder, as_float32=computes_on_cpu())
     held = (_status() or {}).get("memory_bytes", 0)
     free = available_bytes() + (held if isinstance(held, int) else 0)

@@ -76,7 +76,9 @@ def fuse_adapter(
 
 
 def _check_asked(folder: Path, ends: set[int], texts: list[str], prompts: list[list[int]]) -> None:
-    tokenizer = load_tokenizer(folder)  # type: ignore[no-untyped-call]
+    tokenizer = load_tokenizer(  # type: ignore[no-untyped-call]
+        folder, {"trust_remote_code": False}
+    )
     for text, wanted in zip(texts, prompts, strict=True):
         if asked_by_mlx_lm(tokenizer, text) != wanted:
             raise AdapterError(
