@@ -1,32 +1,38 @@
 """What a question can be asked about: SQLite and DuckDB files, or table definitions alone.
 
-A database is opened for reading only, and only what a user asks for is run.
+A database is opened for reading only, by a process of its own; only what a user asks for is run.
 """
 
 from __future__ import annotations
 
-import sqlite3
+import subprocess
 import threading
 import time
 from contextlib import contextmanager
 from dataclasses import dataclass
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, Protocol
 
+import msgpack
+
+from squill.children import NEUTRAL_FOLDER, own_module
 from squill.ddl import parse_schema
 from squill.errors import SquillError, UsageError
+from squill.schema import Schema, from_wire
 from squill.schema_files import DATABASE_HEAD, database_kind, read_sql
-from squill_terminal.definitions import of_duckdb, of_sqlite
+from squill_terminal.reader import DUCKDB, SIZE_BYTES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from squill.schema import Schema
+OPENING_SECONDS = 30.0
+"""Until a file whose tables aren't read is given up."""
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What a run may cost: ``rows`` that are fetched, ``seconds`` until it is interrupted."""
+    """What a run may cost: ``rows`` that are fetched, ``seconds`` until it is stopped."""
 
     rows: int = 100
     seconds: float = 30.0
@@ -72,66 +78,111 @@ def open_database(path: Path | None, folder_text: Callable[[], str], dialect: st
     except OSError as error:
         raise UsageError(f"{path}: {error.strerror}. Name a file that can be read.") from error
     kind = database_kind(head)
-    if kind == "SQLite":
-        return SqliteDatabase(path)
-    if kind == "DuckDB":
-        return DuckdbDatabase(path)
+    if kind:
+        return DatabaseFile(path, kind)
     return Definitions(read_sql(str(path)), path.name, dialect)
 
 
-class SqliteDatabase:
+class DatabaseFile:
+    """A SQLite or DuckDB file, read by a process of its own (`squill_terminal.reader`).
+
+    One that takes too long is killed, and the next query has a new one.
+    """
+
     can_run = True
 
-    def __init__(self, path: Path) -> None:
-        self.name = path.name
-        self._connection = sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)
-        self._connection.execute("PRAGMA query_only = ON")
-        self.schema = of_sqlite(self._connection)
-
-    def run(self, sql: str, limits: Limits) -> Rows:
-        try:
-            with interrupting(self._connection.interrupt, limits.seconds) as clock:
-                return fetched(self._connection.execute(sql), limits, clock)
-        except sqlite3.Error as error:
-            raise refused(error, clock, limits) from error
-
-    def close(self) -> None:
-        self._connection.close()
-
-
-class DuckdbDatabase:
-    can_run = True
-
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, kind: str) -> None:
         """
         Raises:
-            UsageError: the package duckdb is not installed, or cannot read the file.
+            UsageError: the file can't be opened, or the package for its kind isn't installed.
         """
-        try:
-            import duckdb
-        except ImportError as error:
+        if kind == DUCKDB and find_spec("duckdb") is None:
             raise UsageError(
                 f"{path.name} is a DuckDB file. Install its package: pip install duckdb."
-            ) from error
+            )
         self.name = path.name
-        self._errors = duckdb.Error
-        try:
-            self._connection = duckdb.connect(str(path), read_only=True)
-        except duckdb.Error as error:
-            raise UsageError(f"{path.name} cannot be opened: {error}") from error
-        # Other files, and the network, stay out of reach of a query.
-        self._connection.execute("SET enable_external_access = false")
-        self.schema = of_duckdb(self._connection)
+        self._command = own_module("squill_terminal.reader", kind, str(path.resolve()))
+        self._reader, self.schema = self._started()
 
     def run(self, sql: str, limits: Limits) -> Rows:
-        try:
-            with interrupting(self._connection.interrupt, limits.seconds) as clock:
-                return fetched(self._connection.execute(sql), limits, clock)
-        except self._errors as error:
-            raise refused(error, clock, limits) from error
+        if self._reader.poll() is not None:
+            self._reader, _ = self._started()
+        started = time.perf_counter()
+        with _killing(self._reader, limits.seconds) as was_killed:
+            answer = _exchanged(self._reader, {"sql": sql, "rows": limits.rows})
+        if answer is None:
+            _end(self._reader)
+        if was_killed.is_set():
+            raise SquillError(
+                f"The query was stopped after {limits.seconds:g} s. Narrow it, or allow more with "
+                "--seconds."
+            )
+        if answer is None:
+            raise SquillError("The database's reader ended while it ran the query. Ask again.")
+        if "error" in answer:
+            raise SquillError(f"The database refuses it: {answer['error']}")
+        rows = tuple(tuple(row) for row in answer["rows"])
+        return Rows(tuple(answer["columns"]), rows, time.perf_counter() - started, answer["more"])
 
     def close(self) -> None:
-        self._connection.close()
+        _end(self._reader)
+
+    def _started(self) -> tuple[subprocess.Popen[bytes], Schema]:
+        reader = subprocess.Popen(
+            self._command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            start_new_session=True,  # Ctrl-C is for the terminal's own process
+            cwd=NEUTRAL_FOLDER,
+        )
+        with _killing(reader, OPENING_SECONDS):
+            answer = _exchanged(reader, None)
+        if answer is None or "error" in answer:
+            _end(reader)
+            reason = answer["error"] if answer else "its reader gives no answer"
+            raise UsageError(f"{self.name} can't be opened: {reason}.")
+        return reader, from_wire(answer["schema"])
+
+
+def _exchanged(reader: subprocess.Popen[bytes], request: object) -> dict[str, Any] | None:
+    """The next answer; None where the reader has ended. One that isn't waited for is killed."""
+    assert reader.stdin is not None
+    assert reader.stdout is not None
+    try:
+        if request is not None:
+            reader.stdin.write(msgpack.packb(request))
+            reader.stdin.flush()
+        size = int.from_bytes(reader.stdout.read(SIZE_BYTES), "big")
+        answer = msgpack.unpackb(reader.stdout.read(size)) if size else None
+        return answer if isinstance(answer, dict) else None
+    except (BrokenPipeError, ValueError):
+        return None
+    except BaseException:
+        _end(reader)
+        raise
+
+
+@contextmanager
+def _killing(reader: subprocess.Popen[bytes], seconds: float) -> Iterator[threading.Event]:
+    """Kill the reader where the body takes longer than it may; the event says so."""
+    was_killed = threading.Event()
+
+    def expire() -> None:
+        was_killed.set()
+        reader.kill()
+
+    timer = threading.Timer(seconds, expire)
+    timer.start()
+    try:
+        yield was_killed
+    finally:
+        timer.cancel()
+        timer.join()
+
+
+def _end(reader: subprocess.Popen[bytes]) -> None:
+    reader.kill()
+    reader.communicate()
 
 
 class Definitions:
@@ -149,45 +200,3 @@ class Definitions:
         raise UsageError(f"{self.name} has no rows. Open a SQLite or DuckDB file to run queries.")
 
     def close(self) -> None: ...
-
-
-@dataclass(slots=True)
-class Clock:
-    started: float
-    is_over: bool = False
-
-
-@contextmanager
-def interrupting(interrupt: Callable[[], None], seconds: float) -> Iterator[Clock]:
-    """Call ``interrupt``, on a thread of its own, where the body takes longer than it may."""
-    clock = Clock(time.perf_counter())
-
-    def expire() -> None:
-        clock.is_over = True
-        interrupt()
-
-    timer = threading.Timer(seconds, expire)
-    timer.start()
-    try:
-        yield clock
-    finally:
-        timer.cancel()
-        timer.join()
-
-
-def fetched(cursor: Any, limits: Limits, clock: Clock) -> Rows:
-    """What a DB-API cursor has, one row more asked for than is kept."""
-    columns = tuple(str(column[0]) for column in cursor.description or ())
-    rows = cursor.fetchmany(limits.rows + 1) if columns else []
-    seconds = time.perf_counter() - clock.started
-    kept = tuple(tuple(row) for row in rows[: limits.rows])
-    return Rows(columns, kept, seconds, len(rows) > limits.rows)
-
-
-def refused(error: Exception, clock: Clock, limits: Limits) -> SquillError:
-    if clock.is_over:
-        return SquillError(
-            f"The query was stopped after {limits.seconds:g} s. Narrow it, or allow more with "
-            "--seconds."
-        )
-    return SquillError(f"The database refuses it: {str(error).strip().splitlines()[0]}")

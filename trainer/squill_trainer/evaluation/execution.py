@@ -15,6 +15,8 @@ import sqlglot
 from sqlglot import exp
 from sqlglot.errors import SqlglotError
 
+from squill.sqlite_access import open_for_reading
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -36,8 +38,7 @@ class Database:
     """One SQLite file. Queries are bounded in time (seconds) and in rows, and write nothing."""
 
     def __init__(self, path: Path, *, seconds: float = 5.0, most_rows: int = 50_000) -> None:
-        self._connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)
-        self._connection.text_factory = lambda raw: raw.decode(errors="replace")
+        self._connection = open_for_reading(path)
         self._seconds = seconds
         self._most_rows = most_rows
 
