@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from squill.binding import bind
+from squill_ipython.connections import with_colons
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from squill.schema import Schema
 
-_QUOTED = re.compile(r'"""\s*(.*?)\s*"""', re.DOTALL)
 _MAGIC = re.compile(r"\A%%sql[^\n]*\n(?:--[^\n]*\n)*(.*)\Z", re.DOTALL)
 
 
@@ -29,8 +32,26 @@ def accepted_sql(cell: str, suggestion: Suggestion) -> str:
 
     The comment with its question is what ties a cell to it.
     """
-    if not re.search(rf"^(?:#|--) {re.escape(suggestion.question)}$", cell, re.MULTILINE):
+    if not re.search(
+        rf"^(?:#|--) {re.escape(' '.join(suggestion.question.split()))}$", cell, re.MULTILINE
+    ):
         return ""
-    found = _MAGIC.search(cell) or _QUOTED.search(cell)
-    sql = found.group(1).strip().rstrip(";") if found else ""
-    return sql if sql and bind(sql, suggestion.schema).valid else ""
+    for text in _texts(cell):
+        sql = text.strip().rstrip(";")
+        if sql and bind(sql, suggestion.schema).valid:
+            return sql
+    return ""
+
+
+def _texts(cell: str) -> Iterator[str]:
+    """What may be the query: the body of a ``%%sql`` cell, else each string of the Python in it."""
+    if found := _MAGIC.search(cell):
+        yield found[1]
+        return
+    try:
+        tree = ast.parse(cell)
+    except (SyntaxError, ValueError):
+        return
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str):
+            yield with_colons(node.value)

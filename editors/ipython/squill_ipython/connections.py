@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sqlite3
 import sys
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 
     from squill.schema import Schema
 
+_PARAMETER = re.compile(r"(?<![:\w\\]):(?=\w)")
 _NONE = (
     "There is no database connection in this session. Make one (of sqlite3, duckdb or SQLAlchemy, "
     "or with JupySQL's %sql) and ask again."
@@ -41,16 +43,51 @@ class Connection:
         return of_sqlalchemy(self.value)
 
     def cell(self, question: str, sql: str) -> str:
-        """A cell that runs ``sql`` by this connection, the question in a comment."""
+        """A cell that runs ``sql`` by this connection, the question in a comment.
+
+        Raises:
+            UsageError: JupySQL would take a part of it for a template, which is code.
+        """
+        question = comment_text(question)
         if self.kind == "jupysql":
+            if "{" in sql or "{" in question:
+                raise UsageError(
+                    "The query has a brace in it, which %%sql takes for a template. "
+                    f"Run it by another connection: {sql!r}"
+                )
             return f"%%sql\n-- {question}\n{sql}"
-        quoted = f'"""\n{sql}\n"""'
         if self.kind == "sqlalchemy":
-            run = f"sqlalchemy.text({quoted})"
+            run = f"sqlalchemy.text({python_literal(without_parameters(sql))})"
             body = f"with {self.name}.connect() as connection:\n    rows = connection.execute("
             return f"# {question}\nimport sqlalchemy\n{body}{run}).fetchall()\nrows"
         method = "sql" if self.kind == "duckdb" else "execute"
-        return f"# {question}\n{self.name}.{method}({quoted}).fetchall()"
+        return f"# {question}\n{self.name}.{method}({python_literal(sql)}).fetchall()"
+
+
+def comment_text(question: str) -> str:
+    """A question as its comment has it: on one line, without control characters."""
+    return "".join(sign for sign in " ".join(question.split()) if sign.isprintable())
+
+
+def python_literal(sql: str) -> str:
+    """Python's own spelling of a text: whatever it holds, it stays a text.
+
+    A query that triple quotes hold as it is stands in these, where it is easier to change.
+    """
+    plain = f'"""\n{sql}\n"""'
+    if "\\" in sql or '"""' in sql or not sql.isprintable():
+        return repr(sql)
+    return plain
+
+
+def without_parameters(sql: str) -> str:
+    """For ``sqlalchemy.text``, which takes ``:name`` for a parameter, in a string as well."""
+    return _PARAMETER.sub(r"\\:", sql)
+
+
+def with_colons(text: str) -> str:
+    """The inverse of `without_parameters`."""
+    return text.replace("\\:", ":")
 
 
 def connections(variables: Mapping[str, Any]) -> Iterator[Connection]:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from pathlib import Path
 from typing import Any
 
-from IPython.core.magic import Magics, line_cell_magic, magics_class
-from IPython.core.magic_arguments import argument, magic_arguments, parse_argstring
+from IPython.core.magic import Magics, line_cell_magic, magics_class, no_var_expand
 
 from squill.binding import bind
 from squill.errors import SquillError
@@ -17,6 +17,8 @@ from squill.settings import load_settings
 from squill_ipython.accepting import Suggestion, accepted_sql
 from squill_ipython.connections import Connection, choose
 from squill_terminal.asking import ask
+
+_CONNECTION = re.compile(r"\s*(?:-c\s*|--connection(?:\s+|=))(\w+)(?:\s+|\Z)")
 
 
 @magics_class
@@ -28,16 +30,18 @@ class SquillMagics(Magics):
         self._session = shell
         self.waiting: list[Suggestion] = []
 
-    @magic_arguments()
-    @argument("-c", "--connection", default="", help="the variable that holds the connection")
-    @argument("question", nargs="*", help="what you want to know, in plain language")
     @line_cell_magic
+    @no_var_expand
     def ask(self, line: str, cell: str | None = None) -> None:
-        """Put a query that answers the question into the next cell."""
-        options = parse_argstring(self.ask, line.replace("'", "\\'").replace('"', '\\"'))
-        question = " ".join([*options.question, *(cell or "").split()])
+        """``%ask [-c CONNECTION] QUESTION``: put a query that answers it into the next cell.
+
+        CONNECTION is the variable that holds it. The question is taken as it is typed: quotes,
+        braces and dollar signs mean nothing in it.
+        """
+        name, question = without_option(line)
+        question = " ".join([*question.split(), *(cell or "").split()])
         try:
-            self._suggest(question, choose(self._session.user_ns, options.connection))
+            self._suggest(question, choose(self._session.user_ns, name))
         except SquillError as error:
             _say(error.message)
 
@@ -75,6 +79,12 @@ class SquillMagics(Magics):
             keep(folder, suggestion.question, sql, schema.dialect, own, edited=edited)
         except SquillError as error:
             _say(f"Not kept: {error.message}")
+
+
+def without_option(line: str) -> tuple[str, str]:
+    """The name that ``-c`` gives at the start of a line, empty without one, and the rest."""
+    found = _CONNECTION.match(line)
+    return (found[1], line[found.end() :]) if found else ("", line)
 
 
 def _say(text: str) -> None:

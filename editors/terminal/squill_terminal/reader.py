@@ -91,7 +91,7 @@ class _Sqlite:
             return _fetched(self._connection.execute(sql), most)
         except sqlite3.DatabaseError as error:
             if "not authorized" in str(error) or "prohibited" in str(error):
-                raise ValueError(f"it would do more than read ({error})") from error
+                raise ValueError("it would do more than read") from error
             raise
 
 

@@ -76,7 +76,7 @@ def test_sql_that_is_typed_runs_and_errors_do_not_end_the_session(typist: Typist
         "SELECT Name FROM students ORDER BY 1;", "DELETE FROM students;", "\\nonsense", "\\quit"
     )
     assert "Li Na" in shown
-    assert "The database refuses it: attempt to write" in shown
+    assert "The database refuses it: it would do more than read" in shown
     assert "There is no command \\nonsense" in shown
 
 
