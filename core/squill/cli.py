@@ -13,6 +13,7 @@ from importlib.metadata import EntryPoint, entry_points
 from typing import TYPE_CHECKING
 
 from squill import __version__
+from squill.terminal_text import guarded
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -62,8 +63,13 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"squill: there is no command {arguments[0]!r}.\n\n{_help()}", file=sys.stderr)
         return USAGE_ERROR
     command: Command = point.load()
+    with guarded():
+        return _run(command, arguments[1:])
+
+
+def _run(command: Command, arguments: Sequence[str]) -> int:
     try:
-        code = command(arguments[1:])
+        code = command(arguments)
         sys.stdout.flush()
     except KeyboardInterrupt:
         return INTERRUPTED

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from squill.errors import ModelError, ModelNotFoundError, ModelTooLargeError
 from squill.files import locked
+from squill.terminal_text import drawing
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -113,7 +114,7 @@ def fetch(model: str, *, show_progress: bool = False) -> Path:
     """
     found = listing(model)
     hub = _client(show_progress=show_progress)
-    with _explained(model):
+    with _explained(model), drawing():
         blobs = _cache_folder(hub, model) / "blobs"
         blobs.mkdir(parents=True, exist_ok=True)
         _require_room(found, blobs)

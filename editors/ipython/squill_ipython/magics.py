@@ -14,6 +14,7 @@ from squill.errors import SquillError
 from squill.pairs import keep
 from squill.schema import Schema
 from squill.settings import load_settings
+from squill.terminal_text import visible
 from squill_ipython.accepting import Suggestion, accepted_sql
 from squill_ipython.connections import Connection, choose
 from squill_terminal.asking import ask
@@ -88,4 +89,4 @@ def without_option(line: str) -> tuple[str, str]:
 
 
 def _say(text: str) -> None:
-    print(f"Squill: {text}", file=sys.stderr)
+    print(f"Squill: {visible(text)}", file=sys.stderr)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from squill.errors import SquillError, UsageError
+from squill.terminal_text import for_drawing
 from squill.trust_prompt import add_trust_option, command_settings
 
 if TYPE_CHECKING:
@@ -68,7 +69,7 @@ def _run(options: argparse.Namespace) -> int:
     settings = command_settings(folder, _say, granted=options.trust)
     database = _open(options, folder, settings)
     try:
-        converse(database, options, folder, settings, Console())
+        converse(database, options, folder, settings, Console(file=for_drawing(sys.stdout)))
     finally:
         database.close()
     return ENDED

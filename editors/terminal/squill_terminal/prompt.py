@@ -11,6 +11,8 @@ from prompt_toolkit.history import FileHistory, InMemoryHistory
 from prompt_toolkit.patch_stdout import patch_stdout
 from rich.syntax import Syntax
 
+from squill.terminal_text import visible, visible_line
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
     from pathlib import Path
@@ -69,14 +71,17 @@ class Prompt:
             KeyboardInterrupt: Ctrl-C gives the line up.
         """
         with patch_stdout():
-            return self._lines.prompt(f"{name}> ", completer=completer)
+            return self._lines.prompt(f"{visible_line(name)}> ", completer=completer)
 
     def show(self, what: RenderableType) -> None:
-        self._console.print(what, markup=False, highlight=False)
+        shown = visible(what) if isinstance(what, str) else what
+        self._console.print(shown, markup=False, highlight=False)
 
     def show_sql(self, sql: str) -> None:
         if self._console.is_terminal:
-            self._console.print(Syntax(sql, "sql", word_wrap=True, background_color="default"))
+            self._console.print(
+                Syntax(visible(sql), "sql", word_wrap=True, background_color="default")
+            )
         else:
             self.show(sql)
 

@@ -8,6 +8,8 @@ from rich.box import SIMPLE
 from rich.table import Table
 from rich.text import Text
 
+from squill.terminal_text import visible_line
+
 if TYPE_CHECKING:
     from squill_terminal.databases import Rows
 
@@ -22,7 +24,10 @@ def as_table(result: Rows) -> Table:
         values = [row[number] for row in result.rows if row[number] is not None]
         is_number = bool(values) and all(_is_number(value) for value in values)
         table.add_column(
-            Text(name), justify="right" if is_number else "left", max_width=_WIDEST, no_wrap=True
+            Text(visible_line(name)),
+            justify="right" if is_number else "left",
+            max_width=_WIDEST,
+            no_wrap=True,
         )
     for row in result.rows:
         table.add_row(*(_cell(value) for value in row))
@@ -38,7 +43,7 @@ def _cell(value: Any) -> Text:
         return Text("NULL", style="dim")
     if isinstance(value, bytes):
         return Text(f"<{len(value)} bytes>", style="dim")
-    return Text(" ".join(str(value).split()), overflow="ellipsis")
+    return Text(visible_line(str(value)), overflow="ellipsis")
 
 
 def summary(result: Rows) -> str:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from squill.errors import SquillError, UsageError
+from squill.terminal_text import for_drawing
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -28,7 +29,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         _evaluate(options)
     except SquillError as error:
-        print(f"squill eval: {error.message}", file=sys.stderr)
+        print(f"squill eval: {error.message}", file=for_drawing(sys.stderr))
         return USAGE if isinstance(error, UsageError) else TROUBLE
     return DONE
 

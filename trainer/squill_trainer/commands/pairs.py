@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from squill.errors import SquillError, UsageError
 from squill.files import replace_file
 from squill.settings import load_settings, restricted_settings
+from squill.terminal_text import visible_line
 from squill.trust_prompt import add_trust_option, settle_trust
 
 if TYPE_CHECKING:
@@ -109,7 +110,7 @@ def _say(text: str) -> None:
 def _add(options: argparse.Namespace, workspace: _Workspace) -> int:
     from squill.dialects import require_dialect
     from squill.pairs.pair import SetAside
-    from squill_trainer.commands.pairs_output import plain, short
+    from squill_trainer.commands.pairs_output import short
 
     dialect = require_dialect(options.dialect) if options.dialect else ""
     checked = workspace.store.check(options.question, options.sql, dialect)
@@ -124,7 +125,7 @@ def _add(options: argparse.Namespace, workspace: _Workspace) -> int:
     for conflict in workspace.store.load().conflicts:
         if conflict.used.digest == checked.digest:
             _say(f"It replaces {short(conflict.pair)} ({conflict.pair.origin}):")
-            _say(f"  {plain(conflict.pair.sql)}")
+            _say(f"  {visible_line(conflict.pair.sql)}")
         elif conflict.pair.digest == checked.digest:
             _say(f"{short(conflict.used)} ({conflict.used.origin}) is newer and is used instead.")
     return DONE
@@ -152,13 +153,13 @@ def _show(options: argparse.Namespace, workspace: _Workspace) -> int:
 
 
 def _forget(options: argparse.Namespace, workspace: _Workspace) -> int:
-    from squill_trainer.commands.pairs_output import plain, short
+    from squill_trainer.commands.pairs_output import short
 
     named = [_find(digest, workspace.pairs) for digest in options.digests]
     digests = {same for pair in named for same in _family(pair, workspace.pairs)}
     _, hidden = workspace.store.forget(digests)
     for pair in named:
-        print(f"{short(pair)}  forgotten: {plain(pair.question)}")
+        print(f"{short(pair)}  forgotten: {visible_line(pair.question)}")
     for pair in hidden:
         _say(
             f"{pair.origin} stays as it is, since that file is your own; "

@@ -6,6 +6,7 @@ import json
 from typing import TYPE_CHECKING
 
 from squill.pairs.listing import to_wire
+from squill.terminal_text import visible, visible_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -19,11 +20,6 @@ _WIDEST_ORIGIN = 40
 def short(pair: Pair) -> str:
     """The start of the pair's digest, enough to name it."""
     return pair.digest[:_DIGEST_DIGITS]
-
-
-def plain(text: str) -> str:
-    """One line without anything that a terminal would obey."""
-    return "".join(c if c.isprintable() else "\ufffd" for c in " ".join(text.split()))
 
 
 def usable_lines(pairs: Pairs) -> Iterator[str]:
@@ -51,7 +47,7 @@ def unused_lines(pairs: Pairs) -> Iterator[str]:
 def _table(rows: list[tuple[str, str, str]]) -> Iterator[str]:
     width = min(max((len(origin) for _, origin, _ in rows), default=0), _WIDEST_ORIGIN)
     for digest, origin, text in rows:
-        yield f"{digest:{_DIGEST_DIGITS}}  {plain(origin):{width}}  {plain(text)}"
+        yield f"{digest:{_DIGEST_DIGITS}}  {visible_line(origin):{width}}  {visible_line(text)}"
 
 
 def counts(pairs: Pairs) -> str:
@@ -84,16 +80,8 @@ def details(pair: Pair, pairs: Pairs) -> str:
         ("tables", _tables(pair)),
         *_standing(pair, pairs),
     ]
-    told = [f"{name:9} {plain(value)}" for name, value in rows if value]
-    return "\n".join([*told, "", *(plain_lines(pair.sql + ";"))])
-
-
-def plain_lines(text: str) -> list[str]:
-    """The text's own lines and indents, without anything that a terminal would obey."""
-    return [
-        "".join(c if c.isprintable() or c == "\t" else "\ufffd" for c in line)
-        for line in text.splitlines()
-    ]
+    told = [f"{name:9} {visible_line(value)}" for name, value in rows if value]
+    return "\n".join([*told, "", *visible(pair.sql + ";").splitlines()])
 
 
 def _tables(pair: Pair) -> str:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from squill.client import DaemonClient
 from squill.errors import SquillError
+from squill.terminal_text import for_drawing
 from squill.training import REPORT, TrainingReport
 
 if TYPE_CHECKING:
@@ -63,7 +64,7 @@ def _bar() -> Iterator[OnStep]:
         TextColumn("loss {task.fields[loss]:.3f}"),
         TimeRemainingColumn(),
     )
-    with Progress(*columns, console=Console(stderr=True)) as progress:
+    with Progress(*columns, console=Console(file=for_drawing(sys.stderr))) as progress:
         task = progress.add_task("", total=None, loss=0.0, visible=False)
 
         def show(step: Step, steps: int) -> None:
