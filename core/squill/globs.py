@@ -17,6 +17,11 @@ def compile_globs(globs: Iterable[str]) -> re.Pattern[str]:
     return re.compile("|".join(f"(?:{_expression(glob)})" for glob in globs) or r"(?!)", re.DOTALL)
 
 
+def stays_inside(glob: str) -> bool:
+    """Whether all that the glob can match lies below the folder that it is relative to."""
+    return ".." not in glob and not re.search(r"(?:^|[{,])(?:[/~\\]|\w:)", glob)
+
+
 def _expression(glob: str) -> str:
     return "".join(_translated(token) for token in _TOKEN.findall(glob))
 

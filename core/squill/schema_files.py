@@ -25,12 +25,15 @@ _DUCKDB_MAGIC = b"DUCK"
 _DUCKDB_MAGIC_AT = 8
 
 
-def find_schema_files(folder: Path, settings: WorkspaceSettings) -> Iterator[Path]:
+def find_schema_files(
+    folder: Path, settings: WorkspaceSettings, *, trusted: bool | None = None
+) -> Iterator[Path]:
     """Paths under ``folder`` in no order; nothing is read. Excluded folders are not entered.
 
-    A link that leads out of an untrusted folder is passed over.
+    A link that leads out of an untrusted folder is passed over; ``trusted`` None asks the user's
+    list (`squill.trust`).
     """
-    trusted = is_trusted(folder)
+    trusted = is_trusted(folder) if trusted is None else trusted
     wanted = compile_globs(settings.schema_files)
     excluded = compile_globs(settings.exclude)
     for place, subfolders, names in os.walk(folder):

@@ -120,13 +120,17 @@ class DaemonMethods:
         )
 
     def _require_expected(self, params: Mapping[str, Any]) -> None:
-        """A request names the model that it expects; one that names none takes what there is.
+        """A request names the model that it expects.
+
+        One that names none takes what its workspace, or the user, has named.
 
         Raises:
             OtherModelError: another one is served.
         """
-        wanted = text(params, "model")
-        if wanted is not None and (refusal := self._choice.refusal(wanted)):
+        wanted, workspace = text(params, "model"), text(params, "workspace")
+        if wanted is None and workspace in (None, "", self._choice.named_by):
+            return
+        if refusal := self._choice.refusal(wanted or ""):
             raise OtherModelError(refusal)
 
     def cancel(self, connection: Connection, request_id: object) -> bool:

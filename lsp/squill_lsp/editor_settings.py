@@ -11,8 +11,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-_EDITORS_OWN = frozenset({"trace"})
-"""Keys of the section that a language client reads itself."""
+TRUSTED = "trusted"
+"""In `initializationOptions`: whether the editor's user trusts the workspace."""
+_EDITORS_OWN = frozenset({"trace", TRUSTED})
+"""Keys of the section that are no settings of Squill's."""
 
 
 def section(data: Any) -> Mapping[str, Any]:
@@ -29,6 +31,12 @@ def section(data: Any) -> Mapping[str, Any]:
     }
 
 
-def read_settings(folder: Path | None, data: Any, report: Callable[[str], None]) -> Settings:
+def read_settings(
+    folder: Path | None,
+    data: Any,
+    report: Callable[[str], None],
+    *,
+    trusted: bool | None = None,
+) -> Settings:
     """Settings of the user's and the workspace's files with the editor's over them."""
-    return from_editor(load_settings(folder, report), section(data), report)
+    return from_editor(load_settings(folder, report, trusted=trusted), section(data), report)

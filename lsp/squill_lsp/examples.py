@@ -29,10 +29,11 @@ T = TypeVar("T")
 class ExamplePairs:
     """Belongs to the event loop; all files are read and written on one thread of its own."""
 
-    def __init__(self, settings: Callable[[], Settings]) -> None:
+    def __init__(self, settings: Callable[[], Settings], trusts: Callable[[Path], bool]) -> None:
         self._settings = settings
+        self._trusts = trusts
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="pairs")
-        self._stores: dict[Path, tuple[Settings, PairStore]] = {}
+        self._stores: dict[Path, tuple[Settings, bool, PairStore]] = {}
         self._written: dict[Acceptance, tuple[str, str, bytes]] = {}
 
     async def keep(self, workspace: Path, question: str, sql: str, schema: Schema) -> str:
@@ -70,6 +71,10 @@ class ExamplePairs:
         """All pairs as `squill.pairs.listing.to_wire` has them."""
         return to_wire(await self._run(self._load, workspace))
 
+    async def left_out(self, workspace: Path) -> int:
+        """How many pairs came with an untrusted workspace, and aren't used."""
+        return await self._run(self._left_out, workspace)
+
     def close(self) -> None:
         """What is being written will be; nothing new is begun."""
         self._thread.shutdown(wait=False, cancel_futures=True)
@@ -79,14 +84,20 @@ class ExamplePairs:
         return await loop.run_in_executor(self._thread, lambda: work(*args, **kwargs))
 
     def _store(self, workspace: Path) -> PairStore:
-        settings = self._settings()
+        settings, trusted = self._settings(), self._trusts(workspace)
         known = self._stores.get(workspace)
-        if known is None or known[0] != settings:
-            known = self._stores[workspace] = (settings, PairStore(workspace, settings))
-        return known[1]
+        if known is None or known[:2] != (settings, trusted):
+            store = PairStore(workspace, settings, trusted=trusted)
+            known = self._stores[workspace] = (settings, trusted, store)
+        return known[2]
 
     def _load(self, workspace: Path) -> Pairs:
         return self._store(workspace).load()
+
+    def _left_out(self, workspace: Path) -> int:
+        store = self._store(workspace)
+        store.load()
+        return store.left_out
 
     def _keep(
         self,

@@ -20,6 +20,7 @@ from squill import __version__
 from squill.errors import SquillError
 from squill.model_choice import model_choice
 from squill.settings import Settings
+from squill.trust import is_trusted
 from squill_lsp.buffers import Buffer, is_sql_document
 from squill_lsp.editor_settings import read_settings, section
 from squill_lsp.in_flight import InFlight
@@ -57,6 +58,8 @@ class SquillServer(LanguageServer):
         super().__init__("squill", __version__, protocol_cls=SquillProtocol)
         self.settings = Settings()
         self.editor_settings: Any = None
+        self.trusted: bool | None = None
+        self.told_left_out: set[Path] = set()
         self.settings_problems: list[str] = []
         self.watched: tuple[str, ...] = ()
         self.last_document = ""
@@ -113,7 +116,7 @@ class SquillServer(LanguageServer):
         """Made on first use, as `suggester`."""
         if self._examples is None:
             module = importlib.import_module("squill_lsp.examples")
-            self._examples = module.ExamplePairs(lambda: self.settings)
+            self._examples = module.ExamplePairs(lambda: self.settings, self.trusts)
         return self._examples
 
     def document_changed(self, uri: str, before: str, after: str) -> None:
@@ -138,7 +141,9 @@ class SquillServer(LanguageServer):
         editor = section(self.editor_settings)
         for folder in self.folders():
             try:
-                await asyncio.to_thread(self.trainers.watch, folder, self.settings, editor)
+                await asyncio.to_thread(
+                    self.trainers.watch, folder, self.settings, editor, self.trusted
+                )
             except SquillError as error:
                 self.log(error.message)
 
@@ -184,15 +189,19 @@ class SquillServer(LanguageServer):
         paths = (to_fs_path(uri) for uri in uris if uri.startswith("file:"))
         return [Path(path) for path in paths if path]
 
+    def trusts(self, folder: Path) -> bool:
+        """What the editor says of its workspace, else the user's list."""
+        return is_trusted(folder) if self.trusted is None else self.trusted
+
     def apply_settings(self, data: Any) -> None:
         """Read all settings again, with ``data`` as the editor's; say what is wrong, once."""
         self.editor_settings = data
         problems: list[str] = []
         folder = next(iter(self.folders()), None)
-        self.settings = read_settings(folder, data, problems.append)
+        self.settings = read_settings(folder, data, problems.append, trusted=self.trusted)
         self.link.autostart = self.settings.daemon.autostart
         self.link.expect(model_choice(self.settings, folder))
-        self.files.set_folders(self.folders())
+        self.files.set_folders(self.folders(), trusted=self.trusted)
         if problems and problems != self.settings_problems:
             self.log("Some settings are not used:\n" + "\n".join(problems))
         self.settings_problems = problems

@@ -46,14 +46,21 @@ class Trainers:
     """The processes of one language server. They see for themselves when it has ended.
 
     Starting one takes a few milliseconds of the caller's time. ``editor`` is the editor's own
-    section of the settings, which the trainer lays over those of the files.
+    section of the settings, which the trainer lays over those of the files,
+    and ``trusted`` what it says of the folder's trust.
     """
 
     def __init__(self) -> None:
         self._watching: dict[Path, _Watcher] = {}
         self._once: dict[Path, subprocess.Popen[bytes]] = {}
 
-    def watch(self, folder: Path, settings: Settings, editor: Mapping[str, Any]) -> None:
+    def watch(
+        self,
+        folder: Path,
+        settings: Settings,
+        editor: Mapping[str, Any],
+        trusted: bool | None = None,
+    ) -> None:
         """Have the pairs of ``folder`` watched, where there are any and the settings want it.
 
         Raises:
@@ -61,13 +68,13 @@ class Trainers:
         """
         if not settings.learning.automatic or not has_pairs(folder, settings):
             return
-        arguments = ("--watch", "--watch-for", str(os.getpid()), *_told(editor))
+        arguments = ("--watch", "--watch-for", str(os.getpid()), *_told(editor, trusted))
         last = self._watching.get(folder)
         if last is not None and last.arguments == arguments and last.will_do:
             return
         self._watching[folder] = _Watcher(_start(folder, arguments), time.monotonic(), arguments)
 
-    def once(self, folder: Path, editor: Mapping[str, Any]) -> bool:
+    def once(self, folder: Path, editor: Mapping[str, Any], trusted: bool | None = None) -> bool:
         """Train now; False where that is done already.
 
         Raises:
@@ -76,7 +83,7 @@ class Trainers:
         running = self._once.get(folder)
         if running is not None and running.poll() is None:
             return False
-        self._once[folder] = _start(folder, ("--once", *_told(editor)))
+        self._once[folder] = _start(folder, ("--once", *_told(editor, trusted)))
         return True
 
 
@@ -86,8 +93,10 @@ def has_pairs(folder: Path, settings: Settings) -> bool:
     return (folder / FOLDER).is_dir() or any((folder / name).is_dir() for name in named)
 
 
-def _told(editor: Mapping[str, Any]) -> tuple[str, ...]:
-    return ("--editor-settings", json.dumps(editor, sort_keys=True)) if editor else ()
+def _told(editor: Mapping[str, Any], trusted: bool | None) -> tuple[str, ...]:
+    """What the editor says; of trust it may say nothing, and the user's list decides."""
+    told = ("--editor-settings", json.dumps(editor, sort_keys=True)) if editor else ()
+    return told if trusted is None else (*told, "--trust" if trusted else "--restricted")
 
 
 def _start(folder: Path, arguments: Sequence[str]) -> subprocess.Popen[bytes]:

@@ -24,7 +24,11 @@ class FileText:
 
 
 def read_folder(
-    folder: Path, settings: WorkspaceSettings, known: Mapping[Path, FileText]
+    folder: Path,
+    settings: WorkspaceSettings,
+    known: Mapping[Path, FileText],
+    *,
+    trusted: bool | None = None,
 ) -> dict[Path, FileText]:
     """The table-defining files of ``folder``, in the order of their paths.
 
@@ -33,7 +37,7 @@ def read_folder(
     """
     found = (
         (path, _read(path, settings.max_file_bytes, known))
-        for path in find_schema_files(folder, settings)
+        for path in find_schema_files(folder, settings, trusted=trusted)
     )
     return {path: text for path, text in sorted(found) if text is not None}
 
@@ -57,13 +61,16 @@ class WorkspaceFiles:
 
     def __init__(self) -> None:
         self._folders: tuple[Path, ...] = ()
+        self._trusted: bool | None = None
         self._files: dict[Path, FileText] = {}
         self._changes = 1
         self._read_at = 0
         self._reading = asyncio.Lock()
 
-    def set_folders(self, folders: Iterable[Path]) -> None:
+    def set_folders(self, folders: Iterable[Path], *, trusted: bool | None = None) -> None:
+        """``trusted``: what the editor says of the folders, None for the user's list."""
         self._folders = tuple(folders)
+        self._trusted = trusted
         self.expire()
 
     def expire(self) -> None:
@@ -76,16 +83,19 @@ class WorkspaceFiles:
             if self._read_at != self._changes:
                 changes = self._changes
                 self._files = await asyncio.to_thread(
-                    _read_folders, self._folders, settings, self._files
+                    _read_folders, self._folders, settings, self._files, self._trusted
                 )
                 self._read_at = changes
             return self._files
 
 
 def _read_folders(
-    folders: Sequence[Path], settings: WorkspaceSettings, known: Mapping[Path, FileText]
+    folders: Sequence[Path],
+    settings: WorkspaceSettings,
+    known: Mapping[Path, FileText],
+    trusted: bool | None,
 ) -> dict[Path, FileText]:
     files: dict[Path, FileText] = {}
     for folder in folders:
-        files |= read_folder(folder, settings, known)
+        files |= read_folder(folder, settings, known, trusted=trusted)
     return files

@@ -61,13 +61,16 @@ def capabilities(
 
 @dataclass
 class Editor:
-    """``statuses`` are all ``squill/status`` notifications so far."""
+    """``statuses`` are all ``squill/status`` notifications so far, ``left_out`` all of
+    ``squill/untrusted``.
+    """
 
     client: LanguageClient
     environment: dict[str, str]
     capabilities: types.ServerCapabilities = field(default_factory=types.ServerCapabilities)
     encoding: str = "utf-16"
     statuses: list[Any] = field(default_factory=list)
+    left_out: list[Any] = field(default_factory=list)
     registrations: list[types.Registration] = field(default_factory=list)
     _changed: asyncio.Condition = field(default_factory=asyncio.Condition)
     _version: int = 0
@@ -75,6 +78,11 @@ class Editor:
     async def heard(self, status: Any) -> None:
         async with self._changed:
             self.statuses.append(status)
+            self._changed.notify_all()
+
+    async def left(self, told: Any) -> None:
+        async with self._changed:
+            self.left_out.append(told)
             self._changed.notify_all()
 
     async def registered(self, params: types.RegistrationParams) -> None:
@@ -193,6 +201,10 @@ def _listen(client: LanguageClient, editor: Editor) -> None:
     @client.feature("squill/status")
     async def heard(status: Any) -> None:
         await editor.heard(status)
+
+    @client.feature("squill/untrusted")
+    async def left_out(told: Any) -> None:
+        await editor.left(told)
 
     @client.feature(types.CLIENT_REGISTER_CAPABILITY)
     async def registered(params: types.RegistrationParams) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from squill import __version__
-from squill.settings import Settings, from_editor, known_settings
+from squill.settings import Settings, confined, from_editor, known_settings
 from squill_lsp.server import SquillServer
 
 ROOT = Path(__file__).parents[2]
@@ -124,3 +124,18 @@ def test_nothing_of_the_extension_calls_the_network_or_reports_home(
         text = path.read_text(encoding="utf-8")
         assert not re.search(r"\bfetch\(|node:https?|node:net|telemetry", text), path
     assert set(manifest["dependencies"]) == {"vscode-languageclient"}
+
+
+def test_an_untrusted_workspace_sets_in_the_editor_what_it_may_in_its_files(
+    manifest: dict[str, Any], generator: Any
+) -> None:
+    def is_harmless(name: str) -> bool:
+        data: Any = "x"
+        for key in reversed(name.removeprefix("squill.").split(".")):
+            data = {key: data}
+        return not confined(data)[1]
+
+    restricted = manifest["capabilities"]["untrustedWorkspaces"]["restrictedConfigurations"]
+    settings = set(generator.properties()) - set(generator.OWN)
+    needing_trust = {name for name in settings if not is_harmless(name)}
+    assert needing_trust | {"squill.server.path"} == set(restricted)

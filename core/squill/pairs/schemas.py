@@ -49,7 +49,8 @@ class FileSchema:
 class Schemas:
     """The schemas of one workspace. Nothing is read or parsed twice. For one thread at a time."""
 
-    def __init__(self, folder: Path, settings: Settings) -> None:
+    def __init__(self, folder: Path, settings: Settings, *, trusted: bool) -> None:
+        self._trusted = trusted
         self._folder = folder
         self._settings = settings
         self._texts: dict[Path, tuple[Stamp, str]] = {}
@@ -83,7 +84,7 @@ class Schemas:
         """As the language server and `squill ask`: what cannot be read defines nothing."""
         found: dict[Path, tuple[Stamp, str]] = {}
         limits = self._settings.workspace
-        for path in sorted(find_schema_files(self._folder, limits)):
+        for path in sorted(find_schema_files(self._folder, limits, trusted=self._trusted)):
             try:
                 known = self._texts.get(path)
                 if known is None or known[0] != stamp_of(path.stat()):

@@ -72,7 +72,7 @@ class PairStore:
         self._trusted = is_trusted(folder) if trusted is None else trusted
         self._foreign: list[Pair] = []
         self._limits = settings.learning
-        self._schemas = Schemas(self._folder, settings)
+        self._schemas = Schemas(self._folder, settings, trusted=self._trusted)
         self._reader = Reader(self._schemas)
         self._merger = Merger()
         self._files: dict[Path, _Known] = {}
@@ -160,6 +160,11 @@ class PairStore:
         except OSError as error:
             raise UsageError(f"{path}: {error.strerror}. Name a file that can be read.") from error
         return self._reader.read(path.absolute(), data, shown=str(path))
+
+    @property
+    def left_out(self) -> int:
+        """How many pairs came with the untrusted workspace, by the last `load`."""
+        return len(self._foreign)
 
     def adopt(self) -> int:
         """Take the pairs that came with the workspace, by the last `load`, as the user's own.

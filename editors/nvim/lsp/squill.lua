@@ -14,5 +14,6 @@ return {
     ['squill/status'] = function(_, status, context)
       require('squill.status').told(context.client_id, status)
     end,
+    ['squill/untrusted'] = function(_, left_out) require('squill.trust').told(left_out) end,
   },
 }

@@ -27,7 +27,7 @@ export async function activate(context: vscode.ExtensionContext): Promise<void> 
         await started.settingsChanged();
       }
     }),
-    vscode.workspace.onDidGrantWorkspaceTrust(() => started.restart()),
+    vscode.workspace.onDidGrantWorkspaceTrust(() => started.trustGranted()),
   );
   await started.restart();
   if (started.status.state === "missing") {

@@ -89,6 +89,15 @@ export class Session implements vscode.Disposable {
     }
   }
 
+  /** Tells the server that the window's workspace is trusted; it reads its settings again. */
+  async trustGranted(): Promise<void> {
+    if (this.client?.isRunning() === true) {
+      await this.client.sendNotification("squill/trust", { trusted: true });
+    } else {
+      await this.restart();
+    }
+  }
+
   /** What the server's command answers. Throws its sentence where it fails. */
   async execute(command: string, argument: object = {}): Promise<unknown> {
     const params = { command, arguments: [argument] };
@@ -137,6 +146,9 @@ export class Session implements vscode.Disposable {
         this.show(readStatus(data, this.current));
       }
     });
+    client.onNotification("squill/untrusted", (data: unknown) => {
+      void tellLeftOut(data);
+    });
     return client;
   }
 
@@ -145,7 +157,7 @@ export class Session implements vscode.Disposable {
     return {
       documentSelector: LANGUAGES.map((language) => ({ language })),
       outputChannel: this.output,
-      initializationOptions: editorSettings(names),
+      initializationOptions: { ...editorSettings(names), trusted: vscode.workspace.isTrusted },
       initializationFailedHandler: () => false,
       errorHandler: this.errorHandler(),
       middleware: {
@@ -180,6 +192,18 @@ export class Session implements vscode.Disposable {
   private show(changes: Partial<Status>): void {
     this.current = { ...this.current, ...changes };
     this.changed.fire(this.current);
+  }
+}
+
+/** Says what an untrusted workspace's files would have set, with the way to trust it. */
+async function tellLeftOut(data: unknown): Promise<void> {
+  if (typeof data !== "object" || data === null || !("message" in data)) {
+    return;
+  }
+  const manage = "Manage Workspace Trust";
+  const chosen = await vscode.window.showInformationMessage(`Squill: ${String(data.message)}`, manage);
+  if (chosen === manage) {
+    await vscode.commands.executeCommand("workbench.trust.manage");
   }
 }
 

@@ -17,6 +17,7 @@ from squill_lsp.handlers import (
     lifecycle,
     regenerate,
     training,
+    trust,
     workspace,
 )
 
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 
 _GROUPS = (
     *(lifecycle, documents, workspace, inline_completion, code_action),
-    *(acceptance, examples, adapters, training),
+    *(acceptance, examples, adapters, training, trust),
     *(explain, fix, regenerate, daemon),
 )
 

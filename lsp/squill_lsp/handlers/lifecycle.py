@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from lsprotocol import types
 
-from squill_lsp.handlers import completion
+from squill_lsp.handlers import completion, trust
 from squill_lsp.handlers.workspace import settle
 
 if TYPE_CHECKING:
@@ -27,6 +27,7 @@ def initialize(ls: SquillServer, params: types.InitializeParams) -> None:
         completion.register(ls)
     # Problems are reported after the handshake, when the log may be written to.
     ls.editor_settings = params.initialization_options
+    ls.trusted = trust.said(params.initialization_options)
 
 
 def initialized(ls: SquillServer, _: types.InitializedParams) -> None:
@@ -40,6 +41,7 @@ async def _prepare(ls: SquillServer) -> None:
     await asyncio.to_thread(importlib.import_module, "squill_lsp.suggestions")
     await settle(ls)
     await ls.watch_pairs()
+    await trust.tell_left_out(ls)
 
 
 async def shutdown(ls: SquillServer, _: Any = None) -> None:

@@ -27,7 +27,8 @@ async def retrain(ls: SquillServer, given: Mapping[str, Any]) -> dict[str, Any]:
     folder = Path(workspace_of(ls, given))
     await ls.link.connected()  # or nothing would be heard of it
     editor = section(ls.editor_settings)
-    return {"started": await asyncio.to_thread(ls.trainers.once, folder, editor)}
+    trusted = ls.trusts(folder)  # said in any case: a command of an editor adopts no pairs
+    return {"started": await asyncio.to_thread(ls.trainers.once, folder, editor, trusted)}
 
 
 async def learned(ls: SquillServer, given: Mapping[str, Any]) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from lsprotocol import types
 from pygls.exceptions import JsonRpcException
 
+from squill.globs import stays_inside
 from squill_lsp.handlers.documents import warm_up
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ def did_change_watched_files(ls: SquillServer, params: types.DidChangeWatchedFil
 def did_change_workspace_folders(
     ls: SquillServer, _: types.DidChangeWorkspaceFoldersParams
 ) -> None:
-    ls.files.set_folders(ls.folders())
+    ls.files.set_folders(ls.folders(), trusted=ls.trusted)
 
 
 async def _settle_again(ls: SquillServer) -> None:
@@ -70,7 +71,9 @@ async def _pull_settings(ls: SquillServer) -> None:
 
 async def _watch_files(ls: SquillServer) -> None:
     """Registers the globs of the settings, in place of those registered before."""
-    globs = (*ls.settings.workspace.schema_files, *(f"**/{name}" for name in _SETTINGS_FILES))
+    # A pattern that leaves the folder would have the editor watch the rest of the disk.
+    inside = (glob for glob in ls.settings.workspace.schema_files if stays_inside(glob))
+    globs = (*inside, *(f"**/{name}" for name in _SETTINGS_FILES))
     if globs == ls.watched:
         return
     method = types.WORKSPACE_DID_CHANGE_WATCHED_FILES

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import shutil
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -12,13 +14,12 @@ from e2e.nvim.session import PLUGIN, neovim
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from e2e.nvim.session import Session
 
 SUBCOMMANDS = (
-    *("adapters", "another", "ask", "doctor", "explain", "fix", "forget", "keep", "logs", "pairs"),
-    *("restart", "retrain", "rollback", "status", "write"),
+    *("adapters", "another", "ask", "distrust", "doctor", "explain", "fix", "forget", "keep"),
+    *("logs", "pairs", "restart", "retrain", "rollback", "status", "trust", "write"),
 )
 
 
@@ -183,3 +184,32 @@ def test_the_help_s_tags_are_those_of_its_text(alone: Session, tmp_path: Path) -
     assert (copy / "tags").read_text() == (PLUGIN / "doc" / "tags").read_text()
     helped = (PLUGIN / "doc" / "squill.txt").read_text()
     assert [name for name in SUBCOMMANDS if f"*:Squill-{name}*" not in helped] == []
+
+
+@pytest.fixture
+def untrusting(environment: dict[str, str], tmp_path: Path) -> Iterator[Session]:
+    """Neovim in a folder whose settings need trust."""
+    project = tmp_path / "project"
+    project.mkdir()
+    (project / "work.sql").write_text(TABLE)
+    (project / "squill.toml").write_text("[learning]\nautomatic = false\n")
+    with neovim({**environment, "SQUILL_TRUST": ""}, tmp_path) as started:
+        started.ready()
+        yield started
+
+
+@pytest.mark.parametrize("answer", [1, 2])
+def test_trust_is_asked_for_and_given_by_command(
+    untrusting: Session, environment: dict[str, str], tmp_path: Path, answer: int
+) -> None:
+    said = untrusting.event("said", lambda text: "left out" in text)
+    assert "`learning.automatic`" in said
+    assert ":Squill trust" in said
+    untrusting.lua("local answer = ...; vim.fn.confirm = function() return answer end", answer)
+    untrusting.nvim.command("Squill trust")
+    if answer == 1:
+        assert "trusted: " in untrusting.event("said")
+    untrusting.server("squill.status")
+    folders = Path(environment["SQUILL_DATA_DIR"]) / "trust" / "folders.json"
+    trusted = json.loads(folders.read_text())["trusted"] if folders.exists() else []
+    assert trusted == ([str(tmp_path / "project")] if answer == 1 else [])

@@ -165,6 +165,14 @@ M.subcommands = {
     about = "the daemon's log",
     run = function() run_program('logs', { 'logs' }) end,
   },
+  trust = {
+    about = "use the workspace's settings and example pairs",
+    run = function() require('squill.trust').grant() end,
+  },
+  distrust = {
+    about = "stop using the workspace's settings and example pairs",
+    run = function() require('squill.trust').revoke() end,
+  },
   ask = { about = 'ask the daemon a question', run = ask },
 }
 

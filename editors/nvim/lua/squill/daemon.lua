@@ -33,9 +33,13 @@ local function connect()
 end
 
 --- Neovim drops the map that a refusal comes as; what the daemon says of itself may explain it.
-local function reason(channel)
+local function reason(channel, workspace)
   local ok, status = pcall(vim.rpcrequest, channel, 'status', vim.empty_dict())
   if not ok then return 'The daemon ended the connection. See :Squill logs.' end
+  local owner = status.model_named_by or ''
+  if owner ~= '' and workspace and owner ~= workspace then
+    return ('The daemon serves %s for %s. `squill model use` chooses for all workspaces.'):format(status.model, owner)
+  end
   local said = status.message ~= '' and status.message or 'The daemon refused the request.'
   return said .. ' See :Squill logs.'
 end
@@ -53,7 +57,7 @@ function M.call(method, params)
   if ok then
     ok, result = pcall(vim.rpcrequest, channel, method, params)
   end
-  local failure = not ok and reason(channel) or nil
+  local failure = not ok and reason(channel, params.workspace) or nil
   pcall(vim.fn.chanclose, channel)
   if failure then return nil, failure end
   return result
