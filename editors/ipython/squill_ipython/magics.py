@@ -71,7 +71,7 @@ class SquillMagics(Magics):
 
     def _keep(self, suggestion: Suggestion, sql: str) -> None:
         folder, schema = Path.cwd(), suggestion.schema
-        if not load_settings(folder, _say).learning.keep_accepted:
+        if not load_settings(folder, lambda _: None).learning.keep_accepted:
             return
         used = set(bind(sql, schema).tables)
         own = Schema(tuple(t for t in schema.tables if t.qualified_name in used), schema.dialect)
