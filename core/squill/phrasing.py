@@ -59,6 +59,15 @@ _FILE_HEADER = re.compile(
 )
 
 
+EXPLANATION = ": "
+"""What the lines of a comment begin with that Squill itself wrote, to explain a statement."""
+
+
+def is_explanation(line: str) -> bool:
+    """Whether a comment's line is Squill's own, and so no part of a question."""
+    return line.startswith(EXPLANATION)
+
+
 def is_rule(line: str) -> bool:
     """A line that only separates: ``-----``, ``====``, ``* * *``."""
     return _RULE.fullmatch(line.strip()) is not None

@@ -15,6 +15,7 @@ from squill.phrasing import (
     ends_in_sql,
     has_enough_words,
     is_directive,
+    is_explanation,
     is_file_header,
     is_rule,
     is_title,
@@ -173,6 +174,7 @@ def _question(block: _Block, dialect: str, *, at_top: bool) -> tuple[int, str] |
 
 def _last_paragraph(lines: tuple[tuple[int, str], ...]) -> list[tuple[int, str]]:
     """The lines after the last empty one, rule or title; nothing where one of those ends it."""
+    lines = tuple(line for line in lines if not is_explanation(line[1]))
     while lines and not lines[-1][1]:
         lines = lines[:-1]
     paragraph: list[tuple[int, str]] = []

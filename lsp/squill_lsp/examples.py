@@ -6,6 +6,8 @@ import asyncio
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
+from sqlglot import exp
+
 from squill.binding import bind
 from squill.errors import UsageError
 from squill.pairs import SetAside, keep, withdraw
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
+    from squill.binding import Binding
     from squill.pairs import Pair, Pairs
     from squill.schema import Schema
     from squill.settings import Settings
@@ -139,6 +142,10 @@ class ExamplePairs:
             return ""
         if (question, sql) == (standing.question, standing.sql):
             return ""
+        bound = bind(standing.sql, schema)
+        if not bound.valid or not isinstance(bound.tree, exp.Query):
+            # What was kept of it stays as it was; a later save may find it finished.
+            return _unfit(bound)
         reason, line = self._keep(
             workspace,
             standing.question,
@@ -160,6 +167,13 @@ class ExamplePairs:
             raise UsageError(f"No example pair asks {question!r}. `squill pairs list` names all.")
         store.forget(found)
         return len(found)
+
+
+def _unfit(bound: Binding) -> str:
+    """Why a statement isn't kept; empty while it doesn't parse, for it is still being typed."""
+    if bound.tree is None:
+        return ""
+    return bound.problems[0] if bound.problems else "Only queries are learned from."
 
 
 def _all(pairs: Pairs) -> Iterator[Pair]:

@@ -70,7 +70,7 @@ async def test_every_command_is_announced(editor: Editor) -> None:
 async def test_a_query_is_explained_in_a_comment_above_it(editor: Editor) -> None:
     editor.open(f"{TABLE}  {SQL};\n")
     answer = await run_at(editor, "squill.explain", f"{TABLE}  SELECT")
-    wanted = "  -- The age of students where name is 'Wang Junjian'.\n"
+    wanted = "  -- : The age of students where name is 'Wang Junjian'.\n"
     assert answer["comment"] == new_text(answer) == wanted
 
 
@@ -197,7 +197,7 @@ async def test_a_statement_offers_what_can_be_done_with_it(editor: Editor) -> No
     fix, explain, another = await actions_at(editor, f"{TABLE}-- {QUESTION}\nSELECT")
     assert (fix.title, fix.kind) == ("Fix this statement", types.CodeActionKind.QuickFix)
     assert await resolved(editor, fix) == "SELECT Age FROM students"
-    assert await resolved(editor, explain) == "-- The aeg of students.\n"
+    assert await resolved(editor, explain) == "-- : The aeg of students.\n"
     assert await resolved(editor, another) == SQL
 
 

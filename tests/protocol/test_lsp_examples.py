@@ -167,17 +167,46 @@ async def test_cleaning_up_leaves_the_pair(editor: Editor, folder: Path, uri: st
     assert len((await run(editor, "squill.pairs"))["pairs"]) == 1
 
 
-async def test_a_statement_that_no_longer_fits_is_set_aside_with_its_reason(
+async def test_a_statement_that_does_not_fit_is_kept_once_it_does(
     editor: Editor, folder: Path, uri: str
 ) -> None:
-    text = (await accept(editor, uri)).replace("grade = 'G'", "rank = 'G'")
+    accepted = await accept(editor, uri)
+    text = accepted.replace("grade = 'G'", "rank = 'G'")
     editor.edit(text, uri=uri)
     save(editor, folder, text)
     await editor.until(lambda: any("Not learned from" in s.message for s in editor.statuses))
-    found = await run(editor, "squill.pairs")
-    assert found["pairs"] == []
-    [aside] = found["set_aside"]
-    assert "rank" in aside["reason"]
+    assert kept(folder) == []
+    editor.edit(accepted, uri=uri)
+    save(editor, folder, accepted)
+    await until(lambda: len(kept(folder)) == 1)
+
+
+async def test_a_kept_pair_stays_while_its_statement_is_unfinished_or_a_change(
+    editor: Editor, folder: Path, uri: str
+) -> None:
+    accepted = await accept(editor, uri)
+    save(editor, folder, accepted)
+    await until(lambda: len(kept(folder)) == 1)
+    before = kept(folder)
+    for other in ("SELECT COUNT(", "DELETE FROM clients WHERE"):
+        text = accepted.replace("SELECT COUNT(*) FROM clients WHERE", other)
+        assert text != accepted
+        editor.edit(text, uri=uri)
+        save(editor, folder, text)
+        await run(editor, "squill.pairs")
+        assert kept(folder) == before
+
+
+async def test_clearing_a_file_changes_no_pair(editor: Editor, folder: Path, uri: str) -> None:
+    accepted = await accept(editor, uri)
+    save(editor, folder, accepted)
+    await until(lambda: len(kept(folder)) == 1)
+    before = kept(folder)
+    for text in ("", f"{TABLE}SELECT id FROM clients;\n"):
+        editor.edit(text, uri=uri)
+        save(editor, folder, text)
+        await run(editor, "squill.pairs")
+    assert kept(folder) == before
 
 
 async def test_saving_and_quitting_at_once_loses_nothing(

@@ -146,5 +146,5 @@ def test_nesting_without_end_is_an_error_and_no_crash() -> None:
 
 def test_a_comment_keeps_to_its_indentation_and_width() -> None:
     lines = comment_lines(["A sentence " * 20 + "end.", "Another."], "    ").splitlines()
-    assert all(line.startswith("    -- ") and len(line) <= 80 for line in lines)
-    assert lines[-1] == "    -- Another."
+    assert all(line.startswith("    -- : ") and len(line) <= 80 for line in lines)
+    assert lines[-1] == "    -- : Another."

@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
-import pytest
+from difflib import SequenceMatcher
 
+import pytest
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+
+from squill.pairs.comments import asked_statements
 from squill_lsp.acceptances import Acceptances, changed_region
 
 URI = "file:///shop/queries.sql"
@@ -83,6 +89,7 @@ def test_what_replaces_it_is_what_stands() -> None:
 
 def test_what_is_typed_where_it_was_deleted_is_what_stands() -> None:
     document = Document()
+    document.acceptances.saved(URI)
     document.edit(f"{SQL};", "")
     assert document.sql == ""
     document.edit(f"-- {QUESTION}\n", f"-- {QUESTION}\nSELECT id FROM clients;")
@@ -91,6 +98,7 @@ def test_what_is_typed_where_it_was_deleted_is_what_stands() -> None:
 
 def test_a_deleted_statement_is_none_and_says_whether_its_question_is_left() -> None:
     document = Document()
+    document.acceptances.saved(URI)
     document.edit(f"{SQL};\n", "")
     [standing] = document.acceptances.standing(URI, document.text)
     assert (standing.sql, standing.asks) == ("", True)
@@ -145,6 +153,72 @@ def test_a_closed_document_is_followed_no_more() -> None:
     assert document.acceptances.standing(URI, document.text) == []
 
 
+def test_what_is_typed_into_a_cleared_document_is_none_of_it() -> None:
+    document = Document()
+    document.acceptances.saved(URI)
+    document.edit(document.text, "")
+    document.edit("", "SELECT town FROM clients;\n")
+    assert document.acceptances.standing(URI, document.text) == []
+
+
+def test_a_cleared_document_line_by_line_gives_the_next_statement_to_nobody() -> None:
+    document = Document()
+    document.acceptances.saved(URI)
+    for part in (f"{SQL};\n", f"-- {QUESTION}\n", HEAD, "\nSELECT 1;\n"):
+        document.edit(part, "")
+    document.edit("", "SELECT town FROM clients;\n")
+    assert document.sql == ""
+
+
+def test_another_question_in_its_place_has_nothing_of_it() -> None:
+    document = Document()
+    document.acceptances.saved(URI)
+    document.edit(f"{SQL};", "")
+    document.edit(QUESTION, "which towns are there")
+    document.edit("there\n", "there\nSELECT town FROM clients;")
+    assert document.sql == ""
+
+
+def test_a_file_replaced_on_disk_ends_it() -> None:
+    document = Document()
+    document.acceptances.saved(URI)
+    document.edit(document.text, f"-- {QUESTION}\nSELECT id FROM clients;\n")
+    assert document.acceptances.standing(URI, document.text) == []
+
+
+def test_a_formatter_that_writes_the_whole_document_anew_is_followed() -> None:
+    document = Document()
+    formatted = f"select 1;\n\n-- {QUESTION}\nselect count(*)\nfrom clients\nwhere grade = 'G';\n"
+    document.edit(document.text, formatted)
+    assert document.sql == "select count(*)\nfrom clients\nwhere grade = 'G'"
+    document.edit("'G'", "'A'")
+    assert document.sql.endswith("'A'")
+
+
+def test_a_statement_moved_with_its_question_in_one_edit_is_followed() -> None:
+    document = Document()
+    block = f"-- {QUESTION}\n{SQL};\n"
+    document.edit(f"{block}\nSELECT 1;\n", f"SELECT 1;\n\n{block}")
+    assert document.sql == SQL
+
+
+def test_what_was_undone_before_it_was_saved_was_never_accepted() -> None:
+    document = Document()
+    document.edit(f"{SQL};", "")
+    [standing] = document.acceptances.standing(URI, document.text)
+    assert (standing.sql, standing.asks) == ("", False)
+    document.edit(f"-- {QUESTION}\n", f"-- {QUESTION}\nselect count")
+    assert document.sql == ""
+
+
+def test_redo_brings_back_what_was_undone() -> None:
+    document = Document()
+    document.edit(f"{SQL};", "")
+    document.edit(f"-- {QUESTION}\n", f"-- {QUESTION}\n{SQL};")
+    document.edit("'G'", "'A'")
+    assert document.sql == SQL.replace("'G'", "'A'")
+
+
 @pytest.mark.parametrize(
     ("before", "after", "region"),
     [
@@ -160,3 +234,90 @@ def test_the_changed_region_is_the_smallest(
     before: str, after: str, region: tuple[int, int, int]
 ) -> None:
     assert changed_region(before, after) == region
+
+
+_OTHERS = ("SELECT name FROM species", "SELECT town FROM clients", "-- a note", "select count")
+_ASKED = tuple(
+    (f"which {word} are there", f"SELECT {word} FROM clients") for word in ("id", "town")
+)
+
+
+class AcceptanceModel(RuleBasedStateMachine):
+    """Random edits of a document with accepted statements, against what may become of each.
+
+    Whatever happens, a kept pair's new statement stands in the document below the pair's own
+    question, or was typed within the statement itself.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.acceptances = Acceptances()
+        self.text = ""
+        self.past: list[str] = []
+        self.within: dict[str, set[str]] = {}
+
+    def change(self, after: str) -> None:
+        self.acceptances.edited(URI, self.text, after)
+        self.past.append(self.text)
+        self.text = after
+
+    @rule(number=st.integers(0, len(_ASKED) - 1), at_top=st.booleans())
+    def accept(self, number: int, at_top: bool) -> None:
+        question, sql = _ASKED[number]
+        if question in self.text:
+            return
+        block = f"-- {question}\n{sql};\n\n"
+        self.change(block + self.text if at_top else self.text + block)
+        near = self.text.index(block)
+        assert self.acceptances.accept(URI, self.text, "sqlite", near, question, sql)
+        self.within[question] = {sql}
+
+    @rule(number=st.integers(0, len(_ASKED) - 1))
+    def correct(self, number: int) -> None:
+        question, sql = _ASKED[number]
+        corrected = f"{sql} WHERE id > 1"
+        if f"-- {question}\n{sql};" in self.text:
+            self.change(self.text.replace(f"{sql};", f"{corrected};", 1))
+            self.within[question].add(corrected)
+
+    @rule(
+        start=st.integers(0, 400), length=st.integers(0, 400), other=st.sampled_from(("", *_OTHERS))
+    )
+    def replace(self, start: int, length: int, other: str) -> None:
+        start = min(start, len(self.text))
+        self.change(self.text[:start] + other + self.text[start + length :])
+
+    @rule(other=st.sampled_from(("", *(f"{each};\n" for each in _OTHERS))))
+    def replace_all(self, other: str) -> None:
+        self.change(other)
+
+    @precondition(lambda self: self.past)
+    @rule()
+    def undo(self) -> None:
+        before = self.past.pop()
+        self.change(before)
+        self.past.pop()
+
+    @rule()
+    def save(self) -> None:
+        standings = self.acceptances.standing(URI, self.text)
+        self.acceptances.saved(URI)
+        asked = {(a.question, a.sql) for a in asked_statements(self.text, "sqlite")}
+        for standing in standings:
+            if not standing.sql:
+                continue
+            below_its_question = (standing.question, standing.sql) in asked
+            own = any(
+                SequenceMatcher(None, standing.sql, sql, autojunk=False).ratio() > 0.3
+                for sql in self.within[standing.acceptance.question]
+            )
+            assert below_its_question or own, (standing, self.text)
+
+    @invariant()
+    def each_statement_is_one_acceptances(self) -> None:
+        for standing in self.acceptances.standing(URI, self.text):
+            assert 0 <= standing.acceptance.start <= standing.acceptance.end <= len(self.text)
+
+
+TestAcceptanceModel = AcceptanceModel.TestCase
+TestAcceptanceModel.settings = settings(max_examples=150, stateful_step_count=25, deadline=None)

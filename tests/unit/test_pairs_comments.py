@@ -105,3 +105,12 @@ def test_texts_with_comment_marks_in_them_are_texts() -> None:
 
 def test_what_is_no_statement_is_handed_on_to_be_refused() -> None:
     assert [each.sql for each in asked_statements("-- how many\nSELCT 1;")] == ["SELCT 1"]
+
+
+def test_an_explanation_that_squill_wrote_is_no_part_of_the_question() -> None:
+    text = (
+        "-- who lives there\n-- : The name of people where town is there.\nSELECT name FROM people;"
+    )
+    [asked] = asked_statements(text)
+    assert asked.question == "who lives there"
+    assert list(asked_statements(text.partition("\n")[2])) == []

@@ -15,6 +15,7 @@ from squill.phrasing import (
     commented_out,
     ends_in_sql,
     is_directive,
+    is_explanation,
     is_file_header,
     is_rule,
     is_title,
@@ -140,6 +141,7 @@ def _question(lines: list[str], dialect: str, *, at_top: bool) -> str:
 
 def _last_paragraph(lines: list[str]) -> list[str]:
     """The lines after the last empty one, rule or title; nothing where one of those ends it."""
+    lines = [words for words in lines if not is_explanation(words)]
     while lines and not lines[-1]:
         lines = lines[:-1]
     paragraph: list[str] = []

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from squill.errors import UnparsableError
 from squill.parsing import parse_tokens, tokenize
+from squill.phrasing import EXPLANATION
 from squill_lsp.explanation import conditions, queries, values
 from squill_lsp.explanation.statements import is_explained, sentences
 
@@ -44,7 +45,11 @@ def _tree(sql: str, dialect: str) -> exp.Expr:
 
 
 def comment_lines(said: list[str], indent: str, width: int = 80) -> str:
-    """The sentences as line comments, each line broken and ended; ``width`` is in columns."""
-    room = max(width - len(indent) - len("-- "), _NARROWEST)
+    """The sentences as line comments, each line broken and ended; ``width`` is in columns.
+
+    Their mark tells them from a question (`squill.phrasing.is_explanation`).
+    """
+    mark = f"-- {EXPLANATION}"
+    room = max(width - len(indent) - len(mark), _NARROWEST)
     lines = [line for sentence in said for line in textwrap.wrap(sentence, room)]
-    return "".join(f"{indent}-- {line}\n" for line in lines)
+    return "".join(f"{indent}{mark}{line}\n" for line in lines)

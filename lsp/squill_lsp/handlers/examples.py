@@ -56,6 +56,7 @@ def keep_accepted(ls: SquillServer, uri: str) -> None:
     buffer = ls.buffer(document)
     if folder := ls.folder_of(buffer):
         standings = ls.acceptances.standing(uri, buffer.text)
+        ls.acceptances.saved(uri)
         ls.spawn(_settle(ls, Path(folder), buffer, standings), must_end=True)
 
 

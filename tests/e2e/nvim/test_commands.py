@@ -42,7 +42,7 @@ def test_a_comment_is_answered_by_command_and_a_query_explained_in_one(session: 
     session.until(lambda: last_lines(session, 1) == [f"{OTHER};"])
     put(session, "", f"{SQL};")
     session.nvim.command("Squill explain")
-    explained = "-- The age of students where name is 'Wang Junjian'."
+    explained = "-- : The age of students where name is 'Wang Junjian'."
     session.until(lambda: last_lines(session, 2) == [explained, f"{SQL};"])
 
 
