@@ -26,6 +26,7 @@ from squill_lsp.editor_settings import read_settings, section
 from squill_lsp.in_flight import InFlight
 from squill_lsp.learning import LearningDisplay
 from squill_lsp.link import DaemonLink
+from squill_lsp.parent import is_alive, leave_with
 from squill_lsp.progress import LoadingProgress
 from squill_lsp.protocol import SquillProtocol
 from squill_lsp.status import STATUS_METHOD, Status, StatusReporter
@@ -82,6 +83,7 @@ class SquillServer(LanguageServer):
         self._rewriter: Rewriter | None = None
         self._background: set[asyncio.Task[None]] = set()
         self._must_end: set[asyncio.Task[None]] = set()
+        self._editor_watch: asyncio.Task[None] | None = None
 
     def start_io(self, stdin: BinaryIO | None = None, stdout: BinaryIO | None = None) -> None:
         """Without streams, over the process's own; Python's stdout stays open behind it."""
@@ -146,6 +148,14 @@ class SquillServer(LanguageServer):
                 )
             except SquillError as error:
                 self.log(error.message)
+
+    def watch_editor(self, pid: int) -> None:
+        """Leave when the editor's process is gone; 0 where it doesn't say which it is.
+
+        One that isn't there to begin with is another machine's or container's.
+        """
+        if pid > 0 and is_alive(pid):
+            self._editor_watch = asyncio.create_task(leave_with(pid, self.close))
 
     def spawn(self, work: Coroutine[Any, Any, None], *, must_end: bool = False) -> None:
         """Run ``work`` beside the messages; it ends with the server, which waits where it must."""

@@ -31,6 +31,25 @@ for number in (signal.SIGINT, signal.SIGHUP):
         signal.signal(number, lambda *_: None)
 
 
+@pytest.fixture(scope="session", autouse=True)
+def network_log(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Where every Python process that a test starts notes what it would do on a network."""
+    log = tmp_path_factory.mktemp("network") / "log.txt"
+    log.touch()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PYTHONPATH", str(TESTS / "network_guard"))
+        patch.setenv("SQUILL_TEST_NETWORK_LOG", str(log))
+        yield log
+
+
+@pytest.fixture(autouse=True)
+def no_network(network_log: Path) -> Iterator[None]:
+    """A test fails whose daemon, language server, trainer or command opened a network socket."""
+    before = network_log.read_text()
+    yield
+    assert network_log.read_text() == before
+
+
 @pytest.fixture(scope="session")
 def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Compiled kernels, shared by the session's daemons."""

@@ -28,6 +28,7 @@ def initialize(ls: SquillServer, params: types.InitializeParams) -> None:
     # Problems are reported after the handshake, when the log may be written to.
     ls.editor_settings = params.initialization_options
     ls.trusted = trust.said(params.initialization_options)
+    ls.watch_editor(params.process_id or 0)
 
 
 def initialized(ls: SquillServer, _: types.InitializedParams) -> None:
