@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import fcntl
 import os
+import re
+import secrets
 import shutil
-from contextlib import contextmanager
+import stat
+import time
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 from squill.errors import SquillError
@@ -13,6 +17,8 @@ from squill.errors import SquillError
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+_LEFT_SECONDS = 3600
 
 
 @contextmanager
@@ -85,12 +91,43 @@ def sync_directory(path: Path) -> None:
         os.close(descriptor)
 
 
-def replace_file(path: Path, data: bytes) -> None:
-    """Put ``data`` in the place of ``path``: readers see the old content or the new.
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """A new empty file beside ``path`` that takes its place at the end: readers see old or new.
 
-    One writer at a time: the caller holds a lock.
+    Its name is random and made exclusively, so that no file or link that waits there is written
+    through. Where ``path`` exists its mode is kept. On an error the file is removed and ``path``
+    stays as it was. The last writer of several wins.
     """
-    aside = path.with_name(f"{path.name}.new")
-    write_synced(aside, data)
-    aside.replace(path)
+    _remove_leftovers(path)
+    end = ".safetensors" if path.suffix == ".safetensors" else ".new"  # mlx insists on its own
+    aside = path.with_name(f".{path.name}.{secrets.token_hex(8)}{end}")
+    descriptor = os.open(
+        aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o666
+    )
+    try:
+        with suppress(FileNotFoundError):
+            os.fchmod(descriptor, stat.S_IMODE(path.stat().st_mode))
+        yield aside
+        os.fsync(descriptor)
+        aside.replace(path)
+    finally:
+        os.close(descriptor)
+        aside.unlink(missing_ok=True)
     sync_directory(path.parent)
+
+
+def _remove_leftovers(path: Path) -> None:
+    """What a killed writer left beside ``path``, once it is too old to be another's at work."""
+    left = re.compile(rf"\.{re.escape(path.name)}\.[0-9a-f]{{16}}\.(?:new|safetensors)")
+    for found in path.parent.iterdir():
+        if left.fullmatch(found.name):
+            with suppress(OSError):
+                if time.time() - found.lstat().st_mtime > _LEFT_SECONDS:
+                    found.unlink()
+
+
+def replace_file(path: Path, data: bytes) -> None:
+    """Put ``data`` in the place of ``path``; `replacing` says how."""
+    with replacing(path) as aside:
+        aside.write_bytes(data)

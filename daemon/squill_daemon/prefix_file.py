@@ -6,16 +6,15 @@ Model thread only.
 
 from __future__ import annotations
 
-import contextlib
 import json
 import logging
-import os
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 from mlx_lm.models.cache import load_prompt_cache, save_prompt_cache
 
 from squill.errors import SocketPathError
+from squill.files import replacing
 from squill.private import make_private_directory
 
 if TYPE_CHECKING:
@@ -46,15 +45,12 @@ class PrefixFile:
             "tokens": json.dumps(prefix.tokens),
             "writer": version("mlx-lm"),
         }
-        aside = self._path.with_name(f".{os.getpid()}.safetensors")
         try:
             make_private_directory(self._folder, "SQUILL_CACHE_DIR")
-            save_prompt_cache(str(aside), prefix.layers, description)
-            aside.replace(self._path)
+            with replacing(self._path) as aside:
+                save_prompt_cache(str(aside), prefix.layers, description)
         except (OSError, RuntimeError, ValueError, SocketPathError) as error:
             log.info("the prompt read last is not kept: %s", error)
-            with contextlib.suppress(OSError):
-                aside.unlink(missing_ok=True)
 
     def load(self) -> Prefix | None:
         """What was kept for this model, if it is whole; anything else is removed."""

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from squill.errors import SquillError
 from squill.files import locked, replace_file
+from squill.trust import is_inside, is_trusted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator
@@ -103,8 +104,6 @@ def rewrite(path: Path, edit: Callable[[bytes], bytes]) -> None:
         content, _ = read_regular(path)
         changed = edit(content)
         if changed != content:
-            # A link that waits under the name of the file aside would be written through.
-            path.with_name(f"{path.name}.new").unlink(missing_ok=True)
             replace_file(path, changed)
 
 
@@ -114,9 +113,21 @@ def without_lines(content: bytes, lines: Collection[bytes]) -> bytes:
     return b"\n".join(kept)
 
 
+def _refuse_outside(path: Path) -> None:
+    """A cloned folder's ``.squill`` may be a link, which would lead what is kept elsewhere."""
+    workspace = path.parent.parent
+    if path.parent.name != FOLDER or is_inside(path, workspace) or is_trusted(workspace):
+        return
+    raise SquillError(
+        f"{path} leads out of its folder by a link, so nothing is written there. Remove the link, "
+        f"or trust the folder: `squill trust add {workspace}`."
+    )
+
+
 @contextmanager
 def _writing(path: Path) -> Iterator[None]:
     """Hold the folder of ``path`` against other writers; make it where it is missing."""
+    _refuse_outside(path)
     try:
         path.parent.mkdir(exist_ok=True)
         with locked(path.parent / _LOCK):

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from squill.errors import SquillError, UsageError
+from squill.files import replace_file
 from squill.terminal_text import for_drawing
 
 if TYPE_CHECKING:
@@ -168,9 +169,7 @@ def _write_report(
         (FIGURES, json.dumps(found, indent=2) + "\n"),
         (PAGE, page(title, found, verdicts)),
     ):
-        aside = folder / f"{name}.new"
-        aside.write_text(text, encoding="utf-8")
-        aside.replace(folder / name)
+        replace_file(folder / name, text.encode())
     _say(f"the report is {folder / PAGE}")
 
 

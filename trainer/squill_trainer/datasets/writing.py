@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from squill.errors import SchemaError, UsageError
+from squill.files import replacing
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -72,14 +72,9 @@ def _lines(rows: Iterable[Row], form: Form, left_out: Counter[str]) -> Iterator[
 
 
 def _write(path: Path, lines: Iterator[str], limit: int | None) -> int:
-    aside = path.with_name(f".{path.name}.{os.getpid()}")
     count = 0
-    try:
-        with aside.open("w", encoding="utf-8") as file:
-            while (limit is None or count < limit) and (line := next(lines, None)) is not None:
-                file.write(f"{line}\n")
-                count += 1
-        aside.replace(path)
-    finally:
-        aside.unlink(missing_ok=True)
+    with replacing(path) as aside, aside.open("w", encoding="utf-8") as file:
+        while (limit is None or count < limit) and (line := next(lines, None)) is not None:
+            file.write(f"{line}\n")
+            count += 1
     return count

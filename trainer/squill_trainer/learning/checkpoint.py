@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import mlx.core as mx
 
+from squill.files import replacing
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -25,10 +27,9 @@ class Checkpoint:
     def save(self, training: LoraTraining) -> None:
         """Written aside, then renamed: a kill leaves the last one, or this one."""
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        aside = self.path.with_name(f"{self.path.stem}.partial.safetensors")
         about = {"step": str(training.step), "subject": self._key(training)}
-        mx.save_safetensors(str(aside), training.state(), about)
-        aside.replace(self.path)
+        with replacing(self.path) as aside:
+            mx.save_safetensors(str(aside), training.state(), about)
 
     def resume(self, training: LoraTraining) -> bool:
         """Put the training where the checkpoint left it; False where there is none of it."""

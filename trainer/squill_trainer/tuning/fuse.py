@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import json
 import shutil
+import tempfile
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import mlx.core as mx
@@ -23,7 +25,6 @@ from squill.prompt.formats import MANIFEST, format_by_id
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     from squill_trainer.base_model import Base
 
@@ -71,10 +72,10 @@ def save_folder(base: Base, prompt_format: str, folder: Path) -> None:
     """
     if folder.exists() and any(folder.iterdir()):
         raise AdapterError(f"{folder} is not empty. Name a new folder for the fused model.")
-    aside = folder.with_name(f".{folder.name}.partial")
-    shutil.rmtree(aside, ignore_errors=True)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    aside = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
     try:
-        aside.mkdir(parents=True)
+        aside.chmod(0o755)
         _copy_rest(base.folder, aside)
         save_model(aside, base.model)
         _write_configs(base, aside)
