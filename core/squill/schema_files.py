@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from squill.encoding import decoded, undecodable
 from squill.errors import UsageError
 from squill.globs import compile_globs
 from squill.trust import is_inside, is_trusted
@@ -15,7 +16,7 @@ from squill.trust import is_inside, is_trusted
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from squill.settings import WorkspaceSettings
+    from squill.settings import Report, WorkspaceSettings
 
 DATABASE_HEAD = 16
 """Bytes of a file that tell whether it is a database."""
@@ -52,21 +53,28 @@ def find_schema_files(
                 yield Path(place) / name
 
 
-def schema_texts(named: Sequence[str], folder: Path, settings: WorkspaceSettings) -> dict[str, str]:
+def schema_texts(
+    named: Sequence[str], folder: Path, settings: WorkspaceSettings, report: Report
+) -> dict[str, str]:
     """The texts of the files ``named`` on a command line, ``-`` being standard input.
 
-    Where none is named, those of ``folder``, in the order of their paths.
+    Where none is named, those of ``folder``, in the order of their paths. ``report`` receives one
+    sentence for each of these that is left out, because it can't be decoded.
 
     Raises:
         UsageError: a file cannot be read, or there is none.
     """
     if named:
         return {name: read_sql(name) for name in named}
-    texts = {
-        str(path.relative_to(folder)): _decoded(_content(path), "replace")
-        for path in sorted(find_schema_files(folder, settings))
-        if path.is_file() and path.stat().st_size <= settings.max_file_bytes
-    }
+    texts: dict[str, str] = {}
+    for path in sorted(find_schema_files(folder, settings)):
+        if not path.is_file() or path.stat().st_size > settings.max_file_bytes:
+            continue
+        name, content = str(path.relative_to(folder)), _content(path)
+        try:
+            texts[name] = decoded(content)
+        except UnicodeDecodeError as error:
+            report(undecodable(name, content, error))
     if not texts:
         raise UsageError(
             f"There are no table definitions in {folder}. Name a file with --schema FILE."
@@ -83,16 +91,9 @@ def read_sql(name: str) -> str:
     if advice := _database_advice(name, content):
         raise UsageError(advice)
     try:
-        return _decoded(content)
+        return decoded(content)
     except UnicodeDecodeError as error:
-        line = content.count(b"\n", 0, error.start) + 1
-        raise UsageError(
-            f"{name}:{line}: this is not UTF-8 (byte {error.start}). Save the file as UTF-8."
-        ) from error
-
-
-def _decoded(content: bytes, errors: str = "strict") -> str:
-    return content.decode("utf-8-sig", errors).replace("\r\n", "\n").replace("\r", "\n")
+        raise UsageError(undecodable(name, content, error)) from error
 
 
 def _content(path: Path) -> bytes:

@@ -20,6 +20,7 @@ from dataclasses import dataclass, field, fields, is_dataclass, replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from squill.dialects import DIALECTS, canonical_dialect
+from squill.encoding import decoded
 from squill.pairs.files import read_regular
 from squill.paths import config_directory
 from squill.trust import is_trusted
@@ -193,7 +194,7 @@ def _workspace_tables(folder: Path | None, report: Report) -> Iterable[tuple[Pat
 
 def _read_toml(path: Path, report: Report) -> dict[str, Any]:
     try:
-        return tomllib.loads(read_regular(path, _MOST_BYTES)[0].decode("utf-8"))
+        return tomllib.loads(decoded(read_regular(path, _MOST_BYTES)[0]))
     except (FileNotFoundError, NotADirectoryError):
         return {}
     except (OSError, ValueError, RecursionError) as error:

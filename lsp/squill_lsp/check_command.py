@@ -72,7 +72,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def _findings(options: argparse.Namespace) -> list[_Place]:
     folder = Path.cwd()
-    settings = load_settings(folder, lambda text: print(text, file=sys.stderr))
+    settings = load_settings(folder, _say)
     texts = {name: read_sql(name) for name in options.files}
     others = _others(options.schema, folder, settings.workspace)
     own = {Path(name).absolute() for name in texts}
@@ -87,14 +87,18 @@ def _findings(options: argparse.Namespace) -> list[_Place]:
         parsed = builder.build(sources, setting if origin == "default" else dialect)
         if "guess" in (origin, parsed.dialect_origin):
             note = f"{name}: dialect {parsed.schema.dialect} (a guess; --dialect decides)"
-            print(note, file=sys.stderr)
+            _say(note)
         found += _places(name, text, parsed)
     return found
 
 
+def _say(text: str) -> None:
+    print(text, file=sys.stderr)
+
+
 def _others(named: Sequence[str], folder: Path, settings: WorkspaceSettings) -> dict[str, str]:
     try:
-        return schema_texts(named, folder, settings)
+        return schema_texts(named, folder, settings, _say)
     except UsageError:
         if named:
             raise

@@ -65,7 +65,7 @@ class SquillServer(LanguageServer):
         self.watched: tuple[str, ...] = ()
         self.last_document = ""
         self.in_flight = InFlight()
-        self.files = WorkspaceFiles()
+        self.files = WorkspaceFiles(self._file_left_out)
         self.link = DaemonLink(self._daemon_state, lambda told: self._learning.heard(told))
         self.status = StatusReporter(self._tell_status)
         self.trainers = Trainers()
@@ -224,6 +224,10 @@ class SquillServer(LanguageServer):
         self.log(f"{source.__name__}: {error}", types.MessageType.Error)
         if isinstance(error, JsonRpcInternalError):
             self.status.update(message=_FAILED)
+
+    def _file_left_out(self, message: str) -> None:
+        self.log(message)
+        self.status.update(message=message)
 
     def _daemon_state(self, state: State, message: str, model: str) -> None:
         model = model or self.status.current.model

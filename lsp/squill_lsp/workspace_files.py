@@ -6,10 +6,11 @@ import asyncio
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from squill.encoding import decoded, undecodable
 from squill.schema_files import find_schema_files
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from pathlib import Path
 
     from squill.settings import WorkspaceSettings
@@ -17,10 +18,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class FileText:
-    """What was read, and the file's stamp (modification time in ns, bytes) at that time."""
+    """What was read, and the file's stamp (modification time in ns, bytes) at that time.
+
+    ``problem`` says why there is no text.
+    """
 
     text: str
     stamp: tuple[int, int]
+    problem: str = ""
 
 
 def read_folder(
@@ -33,7 +38,7 @@ def read_folder(
     """The table-defining files of ``folder``, in the order of their paths.
 
     A file whose stamp is the one in ``known`` is not read again; one that is too large, or that
-    cannot be read, is left out.
+    cannot be read, is left out; one that can't be decoded has a problem in place of its text.
     """
     found = (
         (path, _read(path, settings.max_file_bytes, known))
@@ -51,15 +56,24 @@ def _read(path: Path, most_bytes: int, known: Mapping[Path, FileText]) -> FileTe
             return before
         if status.st_size > most_bytes or not path.is_file():
             return None
-        return FileText(path.read_text(encoding="utf-8-sig", errors="replace"), stamp)
+        content = path.read_bytes()
     except OSError:
         return None
+    try:
+        return FileText(decoded(content), stamp)
+    except UnicodeDecodeError as error:
+        return FileText("", stamp, undecodable(str(path), content, error))
 
 
 class WorkspaceFiles:
-    """The files of all workspace folders. Belongs to the event loop; reads in a worker thread."""
+    """The files of all workspace folders. Belongs to the event loop; reads in a worker thread.
 
-    def __init__(self) -> None:
+    ``report`` receives one sentence for each file that is left out because it can't be decoded.
+    """
+
+    def __init__(self, report: Callable[[str], None] = lambda _: None) -> None:
+        self._report = report
+        self._reported: set[str] = set()
         self._folders: tuple[Path, ...] = ()
         self._trusted: bool | None = None
         self._files: dict[Path, FileText] = {}
@@ -86,7 +100,14 @@ class WorkspaceFiles:
                     _read_folders, self._folders, settings, self._files, self._trusted
                 )
                 self._read_at = changes
+                self._tell_problems()
             return self._files
+
+    def _tell_problems(self) -> None:
+        problems = {file.problem for file in self._files.values() if file.problem}
+        for problem in sorted(problems - self._reported):
+            self._report(f"A file is left out. {problem}")
+        self._reported = problems
 
 
 def _read_folders(

@@ -72,10 +72,11 @@ def test_large_and_unreadable_files_are_left_out(tmp_path: Path) -> None:
     assert [path.name for path in found] == ["small.sql"]
 
 
-def test_a_file_that_is_not_utf_8_is_read_as_far_as_possible(tmp_path: Path) -> None:
+def test_a_file_that_is_not_utf_8_is_named_and_has_no_text(tmp_path: Path) -> None:
     (tmp_path / "a.sql").write_bytes(b"CREATE TABLE caf\xe9 (a INT)")
     [file] = read_folder(tmp_path, SETTINGS, {}).values()
-    assert file.text.startswith("CREATE TABLE caf")
+    assert file.text == ""
+    assert "a.sql:1: this is not UTF-8" in file.problem
 
 
 def test_an_unchanged_file_is_not_read_again(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from squill.binding import bind
 from squill.changes import NOT_ASKED_FOR, asks_for_change, changes_database
+from squill.encoding import decoded, undecodable
 from squill.pairs.comments import asked_statements
 from squill.pairs.lines import Broken, Entry, read_lines
 from squill.pairs.pair import Pair, SetAside
@@ -82,9 +83,9 @@ class Reader:
             yield from ((entry, None) for entry in read_lines(data))
             return
         try:
-            text = data.decode("utf-8-sig").replace("\r\n", "\n")
+            text = decoded(data)
         except UnicodeDecodeError as error:
-            yield Broken(1, f"The file is not UTF-8 (byte {error.start}). Convert it."), None
+            yield Broken(1, undecodable(path.name, data, error)), None
             return
         file = self._schemas.of_file(str(path), text)
         for asked in asked_statements(text, file.dialect):

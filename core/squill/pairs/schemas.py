@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from squill.ddl import SchemaBuilder, SchemaSource, parse_schema
 from squill.dialects import resolve_dialect
+from squill.encoding import decoded
 from squill.pairs.files import Stamp, read_regular, stamp_of
 from squill.schema_files import find_schema_files
 
@@ -89,9 +90,9 @@ class Schemas:
                 known = self._texts.get(path)
                 if known is None or known[0] != stamp_of(path.stat()):
                     data, stamp = read_regular(path, limits.max_file_bytes)
-                    known = stamp, data.decode("utf-8-sig", errors="replace")
+                    known = stamp, decoded(data)
                 found[path] = known
-            except OSError:
+            except (OSError, UnicodeDecodeError):
                 continue
         return found
 

@@ -119,7 +119,7 @@ def _answer(options: argparse.Namespace) -> tuple[dict[str, Any], list[str]]:
         choice = ModelChoice(canonical_model(options.model, folder))
     settings = replace(settings, model=choice.name)
     question = _question(options)
-    texts = schema_texts(options.schema, folder, settings.workspace)
+    texts = schema_texts(options.schema, folder, settings.workspace, _say)
     params = {
         "schema": list(texts.values()),
         "question": question,

@@ -42,9 +42,11 @@ def _settings_files(folder: Path) -> Iterator[Path]:
 
 def check_schema(folder: Path) -> Iterator[Finding]:
     settings = load_settings(folder, lambda _: None)
+    left_out: list[str] = []
     try:
-        texts = schema_texts([], folder, settings.workspace)
+        texts = schema_texts([], folder, settings.workspace, left_out.append)
     except UsageError:
+        yield from _left_out(left_out)
         patterns = ", ".join(settings.workspace.schema_files)
         yield ok("schema", f"no table definitions in {folder} ({patterns})")
         return
@@ -52,6 +54,7 @@ def check_schema(folder: Path) -> Iterator[Finding]:
 
     sources = [SchemaSource(name, text) for name, text in texts.items()]
     parsed = SchemaBuilder().build(sources, settings.dialect)
+    yield from _left_out(left_out)
     yield from _problems(parsed)
     schema = parsed.schema
     columns = sum(len(table.columns) for table in schema.tables)
@@ -67,6 +70,11 @@ _ORIGINS = {
     "guess": "a guess from the definitions",
     "default": "default: nothing speaks for another",
 }
+
+
+def _left_out(sentences: list[str]) -> Iterator[Finding]:
+    for sentence in sentences:
+        yield warning("schema", sentence, "Until then its tables aren't known.")
 
 
 def _tables(detail: str, columns: int) -> Finding:

@@ -80,7 +80,7 @@ def _open(options: argparse.Namespace, folder: Path, settings: Settings) -> Data
     from squill_terminal.databases import open_database
 
     def folder_text() -> str:
-        return "\n".join(schema_texts([], folder, settings.workspace).values())
+        return "\n".join(schema_texts([], folder, settings.workspace, _say).values())
 
     return open_database(options.file, folder_text, options.dialect or settings.dialect)
 
