@@ -160,6 +160,7 @@ class Answerer:
             dialect_origin=parsed.dialect_origin,
             model=self._model.info.name,
             adapter=adapter,
+            adapter_problem=None if request.adapter is not None else self._adapter_problem or None,
             device=self._model.info.device,
             problems=tuple(_problem(p) for p in parsed.problems[:_MOST_PROBLEMS]),
             shown_tables=None

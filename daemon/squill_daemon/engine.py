@@ -103,6 +103,7 @@ class Answer:
     """The result of `generate`. ``refused`` says why there are no candidates, else None.
 
     ``shown_tables`` names the tables that the model saw where the schema was too large for it.
+    ``adapter_problem`` says why the workspace's active adapter didn't answer, else None.
     """
 
     candidates: tuple[Candidate, ...]
@@ -111,6 +112,7 @@ class Answer:
     dialect_origin: str
     model: str
     adapter: str | None = None
+    adapter_problem: str | None = None
     device: str = ""
     problems: tuple[SchemaProblem, ...] = ()
     shown_tables: tuple[str, ...] | None = None

@@ -77,6 +77,7 @@ class Suggester:
         self._settings = settings
         self._workspace = workspace
         self._adapters = user_registry()
+        self._adapter_problem = ""
         self._sources = SchemaSources()
         self._recent = RecentAnswers()
         self._warm_up = WarmUp(link)
@@ -170,12 +171,20 @@ class Suggester:
             return None
         finally:
             late.cancel()
+        self._tell_adapter_problem(reply)
         if reply.get("adapter") == ground.adapter:
             ground = replace(ground, epoch=self._link.epoch)
             self._warm_up.is_warm(ground)
             if _is_repeatable(reply, n, budget):
                 self._recent.keep(ground, request.question, n, reply)
         return reply
+
+    def _tell_adapter_problem(self, reply: Reply) -> None:
+        """Once for each: what was learned doesn't answer here."""
+        problem = str(reply.get("adapter_problem") or "")
+        if problem and problem != self._adapter_problem:
+            self._status.update(message=f"What was learned here isn't used. {problem}")
+        self._adapter_problem = problem
 
     async def prefill(self, document: Buffer, *, wake: bool = True) -> None:
         """Warm the daemon for questions on the current tables; starts it where it does not run.

@@ -71,3 +71,20 @@ def test_what_is_not_there_is_asked_of_nobody(tmp_path, asked, capsys):
     assert put(model, "--adapter", "./nowhere") == 2
     assert "There is no folder nowhere" in capsys.readouterr().err
     assert asked == []
+
+
+def test_an_adapter_that_does_not_answer_is_said_on_standard_error(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    answer = {
+        "candidates": [{"sql": "SELECT 1"}],
+        "dialect": "sqlite",
+        "dialect_origin": "setting",
+        "adapter_problem": "Adapter 12ab is damaged. Train it again.",
+    }
+    ask._show(answer, [], as_json=False)
+    said = capsys.readouterr()
+    assert said.out == "SELECT 1;\n"
+    assert said.err == (
+        "What was learned here isn't used. Adapter 12ab is damaged. Train it again.\n"
+    )

@@ -282,6 +282,9 @@ def test_an_active_adapter_that_cannot_be_used_leaves_the_base_model_and_a_reaso
     assert answer.adapter is None
     assert answer.candidates
     assert "foreign" in answerer.figures().adapter_problem
+    assert "foreign" in (answer.adapter_problem or "")
+    other = GenerateRequest((STUDENTS,), "How?", adapter="")
+    assert finish(answerer.generate(other, time.monotonic()))[1].adapter_problem is None
 
 
 def test_the_prompt_is_the_format_s_own():

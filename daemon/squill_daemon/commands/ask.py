@@ -39,7 +39,7 @@ ANSWERED, NO_VALID_ANSWER, USAGE, TROUBLE = range(4)
 _LONG_LINE = 80
 _NO_ADAPTER = "none"
 _COPIED = (
-    *("dialect", "dialect_origin", "model", "adapter", "device"),
+    *("dialect", "dialect_origin", "model", "adapter", "adapter_problem", "device"),
     *("milliseconds", "tokens", "candidates", "refused", "shown_tables"),
 )
 
@@ -232,6 +232,8 @@ def _show(answer: Mapping[str, Any], names: Sequence[str], *, as_json: bool) -> 
         _say(f"{names[problem['source']]}:{problem['line']}: {problem['message']}")
     if answer["dialect_origin"] == "guess":
         _say(f"dialect: {answer['dialect']} (a guess; --dialect decides)")
+    if problem := answer.get("adapter_problem"):
+        _say(f"What was learned here isn't used. {problem}")
     if not answer["candidates"]:
         _say(f"squill ask: no valid query. {answer['refused']}")
     if as_json:
@@ -247,7 +249,7 @@ def _as_json(answer: Mapping[str, Any]) -> dict[str, Any]:
         "sql": best["sql"] if best else None,
         "valid": best is not None,
         "tables": list(best["tables"]) if best else [],
-    } | {name: answer[name] for name in _COPIED}
+    } | {name: answer.get(name) for name in _COPIED}
 
 
 def _layout(sql: str, dialect: str) -> str:

@@ -52,6 +52,8 @@ class SquillMagics(Magics):
             return
         schema, folder = connection.schema(), Path.cwd()
         answer = ask(question, schema, folder, load_settings(folder, _say))
+        if answer.adapter_problem:
+            _say(f"What was learned here isn't used. {answer.adapter_problem}")
         if not answer.statements:
             _say(f"No valid query. {answer.refused}")
             return

@@ -22,10 +22,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """``statements`` are without semicolon, the best first; ``refused`` says why there are none."""
+    """``statements`` are without semicolon, the best first; ``refused`` says why there are none.
+
+    ``adapter_problem``: why what was learned in this folder didn't answer.
+    """
 
     statements: tuple[str, ...]
     refused: str = ""
+    adapter_problem: str = ""
 
 
 def ask(question: str, schema: Schema, folder: Path, settings: Settings, n: int = 1) -> Answer:
@@ -48,7 +52,7 @@ def ask(question: str, schema: Schema, folder: Path, settings: Settings, n: int 
     with ThreadPoolExecutor(max_workers=1, thread_name_prefix="ask") as thread:
         reply = thread.submit(asyncio.run, _ask(params, settings, choice)).result()
     statements = tuple(str(candidate["sql"]) for candidate in reply["candidates"])
-    return Answer(statements, reply.get("refused") or "")
+    return Answer(statements, reply.get("refused") or "", reply.get("adapter_problem") or "")
 
 
 async def _ask(params: dict[str, Any], settings: Settings, choice: ModelChoice) -> dict[str, Any]:

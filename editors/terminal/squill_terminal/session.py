@@ -77,6 +77,7 @@ class Session:
         self._folder = folder
         self._limits = limits
         self._last = Last()
+        self._adapter_problem = ""
         self._commands: dict[str, Callable[[str], None]] = {
             "run": self._run_last,
             "edit": self._edit,
@@ -116,6 +117,9 @@ class Session:
 
     def _question(self, question: str) -> None:
         answer = self._ask(question, self._database.schema)
+        if answer.adapter_problem and answer.adapter_problem != self._adapter_problem:
+            self._terminal.show(f"What was learned here isn't used. {answer.adapter_problem}")
+        self._adapter_problem = answer.adapter_problem
         if not answer.statements:
             raise UsageError(f"No valid query. {answer.refused}")
         self._last = Last(question, answer.statements[0])
