@@ -117,6 +117,8 @@ class _Splitter:
         self._scanner = scanner
         self._start = -1
         self._end = 0
+        self._body_is_quoted = False
+        """Whether the open statement is a routine whose body is a text between dollar signs."""
 
     def statements(self) -> Iterator[Statement]:
         position = 0
@@ -146,6 +148,8 @@ class _Splitter:
         if not text.isspace():
             if self._start < 0:
                 self._start = token.end() - len(text.lstrip())
+            if token["dollar"] and not _BLOCK.search(self._text, self._start, token.start()):
+                self._body_is_quoted = True
             self._end = token.start() + len(text.rstrip())
 
     def _close(self, *, terminated: bool) -> Iterator[Statement]:
@@ -153,10 +157,13 @@ class _Splitter:
             text = self._text[self._start : self._end]
             yield Statement(self._start, self._end, text, terminated)
         self._start = -1
+        self._body_is_quoted = False
 
     def _inside_block(self) -> bool:
         """Whether a semicolon here belongs to the body of a trigger or routine."""
-        if self._start < 0 or not _ROUTINE.match(self._text, self._start):
+        if self._start < 0 or self._body_is_quoted:
+            return False
+        if not _ROUTINE.match(self._text, self._start):
             return False
         if not _BLOCK.search(self._text, self._start, self._end):
             return False

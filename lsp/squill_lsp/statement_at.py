@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from squill.scanner import scan
 from squill.statements import split_statements
-from squill_lsp.scanner import scan
 
 if TYPE_CHECKING:
     from squill.statements import Statement

@@ -11,11 +11,11 @@ from squill.adapters import user_registry
 from squill.binding import bind
 from squill.dialects import canonical_dialect, header_name
 from squill.errors import AdapterError, CancelledError, SquillError
+from squill.scanner import scan
 from squill.schema import to_wire
 from squill_lsp.comments import SqlRequest, find_request
 from squill_lsp.insertion import Insertion, Style, alternatives, insertion, keyword_case
 from squill_lsp.recent_answers import Ground, RecentAnswers
-from squill_lsp.scanner import scan
 from squill_lsp.sources import SchemaSources, ordered_sources
 from squill_lsp.warm_up import WarmUp
 

@@ -269,8 +269,8 @@ class AcceptanceModel(RuleBasedStateMachine):
         block = f"-- {question}\n{sql};\n\n"
         self.change(block + self.text if at_top else self.text + block)
         near = self.text.index(block)
-        assert self.acceptances.accept(URI, self.text, "sqlite", near, question, sql)
-        self.within[question] = {sql}
+        if self.acceptances.accept(URI, self.text, "sqlite", near, question, sql):
+            self.within[question] = {sql}
 
     @rule(number=st.integers(0, len(_ASKED) - 1))
     def correct(self, number: int) -> None:
@@ -278,7 +278,7 @@ class AcceptanceModel(RuleBasedStateMachine):
         corrected = f"{sql} WHERE id > 1"
         if f"-- {question}\n{sql};" in self.text:
             self.change(self.text.replace(f"{sql};", f"{corrected};", 1))
-            self.within[question].add(corrected)
+            self.within.setdefault(question, set()).add(corrected)
 
     @rule(
         start=st.integers(0, 400), length=st.integers(0, 400), other=st.sampled_from(("", *_OTHERS))

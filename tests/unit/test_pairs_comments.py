@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
 
 from squill.pairs.comments import asked_statements
 from squill_lsp.comments import find_request
@@ -78,18 +82,19 @@ def test_where_the_editor_asks_nothing_nothing_is_learned(text: str) -> None:
 
 def test_every_pair_of_a_file_has_its_line() -> None:
     text = (
-        "-- one\nSELECT 1;\n\n-- two,\n-- in words\nSELECT\n  2; -- not this\n\n-- three\nSELECT 3"
+        "-- the one\nSELECT 1;\n\n-- two,\n-- in words\nSELECT\n  2; -- not this\n\n"
+        "-- the three\nSELECT 3"
     )
     found = [(each.line, each.question, each.sql) for each in asked_statements(text)]
     assert found == [
-        (1, "one", "SELECT 1"),
+        (1, "the one", "SELECT 1"),
         (4, "two, in words", "SELECT\n  2"),
-        (9, "three", "SELECT 3"),
+        (9, "the three", "SELECT 3"),
     ]
 
 
 def test_a_statement_without_its_semicolon_ends_at_the_next_one() -> None:
-    found = [each.sql for each in asked_statements("-- one\nSELECT 1\n-- two\nSELECT 2")]
+    found = [each.sql for each in asked_statements("-- the one\nSELECT 1\n\n-- the two\nSELECT 2")]
     assert found == ["SELECT 1", "SELECT 2"]
 
 
@@ -99,8 +104,12 @@ def test_comments_inside_a_statement_stay_there() -> None:
 
 
 def test_texts_with_comment_marks_in_them_are_texts() -> None:
-    text = "-- one\nSELECT '-- no question\n';\n-- two\nSELECT '/*';\n-- three\nSELECT '*/';"
-    assert [each.question for each in asked_statements(text)] == ["one", "two", "three"]
+    text = (
+        "-- the one\nSELECT '-- no question\n';\n-- the two\nSELECT '/*';\n"
+        "-- the three\nSELECT '*/';"
+    )
+    found = [each.question for each in asked_statements(text)]
+    assert found == ["the one", "the two", "the three"]
 
 
 def test_what_is_no_statement_is_handed_on_to_be_refused() -> None:
@@ -114,3 +123,67 @@ def test_an_explanation_that_squill_wrote_is_no_part_of_the_question() -> None:
     [asked] = asked_statements(text)
     assert asked.question == "who lives there"
     assert list(asked_statements(text.partition("\n")[2])) == []
+
+
+DIALECTS = ("sqlite", "mysql", "postgres", "tsql", "bigquery", "snowflake", "duckdb", "oracle", "")
+ABOVE = (
+    "SELECT 2;",
+    "SELECT 2",
+    "SELECT '-- how many orders\\n';",
+    "SELECT 'it''s' -- a note",
+    "INSERT INTO t VALUES (1,",
+    "CREATE FUNCTION f() AS $$ -- how many orders\n BEGIN SELECT 1; END; $$ LANGUAGE plpgsql;",
+    "CREATE TRIGGER x AFTER INSERT ON t BEGIN\n-- how many orders\nSELECT 1; END;",
+    "SELECT 1 # 2;",
+    "SELECT * FROM #tmp;",
+    "GO",
+    ";",
+)
+COMMENTS = (
+    "-- how many orders",
+    "--how many orders",
+    "-- Orders",
+    "-- how many\n-- orders are there",
+    "# how many orders",
+    "#how many orders",
+    "/* how many orders */",
+    "/* how many /* nested */ orders */",
+    "/*\n * how many\n * orders\n */",
+    "/* how many orders",
+    "-- SELECT 3;",
+    "-- TODO look at this",
+    "-- ====== Orders ======",
+    "-- : The number of orders.",
+    "-- dialect: mysql",
+    "-- Copyright (c) 2020 Acme",
+    "/*+ a hint */",
+    "    -- how many orders",
+    "-- how many orders?  ",
+)
+PIECES = st.sampled_from((*ABOVE, *COMMENTS, ""))
+
+
+@settings(max_examples=int(os.environ.get("SQUILL_EXAMPLES", "400")))
+@given(
+    above=st.lists(PIECES, max_size=4),
+    comment=st.sampled_from(COMMENTS),
+    space=st.sampled_from(("\n", "\n\n", "\n  \n", "\n\n\n", "\n\n\n\n", "\r\n", "\r\n\r\n")),
+    dialect=st.sampled_from(DIALECTS),
+)
+def test_what_is_asked_in_the_editor_is_what_is_learned_from_the_file(
+    above: list[str], comment: str, space: str, dialect: str
+) -> None:
+    """The statement that is learned stands where the editor would have put it."""
+    routines = {"$$": ("postgres",), "TRIGGER": ("sqlite",)}
+    for piece in above:  # a routine of another dialect has no end that can be told
+        assume(all(mark not in piece or dialect in of for mark, of in routines.items()))
+    line_end = "\r\n" if "\r" in space else "\n"
+    text = "".join(f"{piece}{line_end}" for piece in above) + comment + space
+    request = find_request(text, len(text), dialect)
+    learned = [
+        each.question
+        for each in asked_statements(f"{text}SELECT 1", dialect)
+        if each.sql == "SELECT 1" and each.end == len(text) + len("SELECT 1")
+    ]
+    is_empty = request is not None and not request.typed  # nothing of a statement stands there yet
+    assert learned == ([request.question] if request and is_empty else [])

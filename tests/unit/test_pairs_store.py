@@ -396,14 +396,14 @@ def test_a_statement_is_not_checked_twice_though_its_file_changes(
 
 
 def test_a_change_within_one_tick_of_the_clock_is_seen(workspace: Path) -> None:
-    path = example(workspace, "a.sql", "-- one\nSELECT 1;")
-    path.write_text("-- one\nSELECT 1;")
+    path = example(workspace, "a.sql", "-- the one\nSELECT 1;")
+    path.write_text("-- the one\nSELECT 1;")
     status = path.stat()
     store = PairStore(workspace, Settings())
     store.load()
-    path.write_text("-- one\nSELECT 2;")
+    path.write_text("-- the one\nSELECT 2;")
     os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
-    assert used(store.load()) == [("one", "SELECT 2")]
+    assert used(store.load()) == [("the one", "SELECT 2")]
 
 
 def test_an_accepted_pair_that_is_forgotten_is_gone(workspace: Path) -> None:
@@ -417,19 +417,19 @@ def test_an_accepted_pair_that_is_forgotten_is_gone(workspace: Path) -> None:
 
 
 def test_a_pair_in_the_user_s_own_file_is_hidden_and_the_file_left_alone(workspace: Path) -> None:
-    path = example(workspace, "a.sql", f"-- active customers\n{ACTIVE};\n-- one\nSELECT 1;")
+    path = example(workspace, "a.sql", f"-- active customers\n{ACTIVE};\n-- the one\nSELECT 1;")
     before = path.read_bytes()
     store = PairStore(workspace, Settings())
     first, _ = store.load().usable
     assert store.forget({first.digest}) == (0, [first])
     pairs = store.load()
-    assert (used(pairs), pairs.forgotten) == ([("one", "SELECT 1")], (first,))
+    assert (used(pairs), pairs.forgotten) == ([("the one", "SELECT 1")], (first,))
     assert path.read_bytes() == before
     # Another edit of the file does not bring it back; keeping it again does.
-    path.write_text(f"-- two\nSELECT 2;\n-- active customers\n{ACTIVE};")
-    assert used(store.load()) == [("two", "SELECT 2")]
+    path.write_text(f"-- the two\nSELECT 2;\n-- active customers\n{ACTIVE};")
+    assert used(store.load()) == [("the two", "SELECT 2")]
     keep(workspace, "active customers", ACTIVE, "sqlite")
-    assert used(store.load()) == [("two", "SELECT 2"), ("active customers", ACTIVE)]
+    assert used(store.load()) == [("the two", "SELECT 2"), ("active customers", ACTIVE)]
 
 
 def test_a_pair_that_is_set_aside_can_be_forgotten(workspace: Path) -> None:

@@ -27,6 +27,18 @@ CASES = {
         "CREATE FUNCTION f() AS $$ a; b $$; CREATE FUNCTION g() AS $x$ $$; $x$",
         ["CREATE FUNCTION f() AS $$ a; b $$", "CREATE FUNCTION g() AS $x$ $$; $x$"],
     ),
+    "a routine whose body is a text": (
+        "CREATE FUNCTION f() AS $$ BEGIN a; END; $$ LANGUAGE plpgsql; CREATE TABLE t (a INT); x",
+        [
+            "CREATE FUNCTION f() AS $$ BEGIN a; END; $$ LANGUAGE plpgsql",
+            "CREATE TABLE t (a INT)",
+            "x",
+        ],
+    ),
+    "a body with a text between dollar signs": (
+        "CREATE PROCEDURE p() AS BEGIN a := $$ ; $$; b; END; x",
+        ["CREATE PROCEDURE p() AS BEGIN a := $$ ; $$; b; END", "x"],
+    ),
     "GO on its own line": ("GO\nSELECT 1\nGO\nSELECT 2\ngo 5\n", ["SELECT 1", "SELECT 2"]),
     "a slash on its own line": (
         "CREATE VIEW v AS SELECT 1\n/\nx",

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -16,14 +17,16 @@ _BACKSLASH_DIALECTS = frozenset(
     {"bigquery", "clickhouse", "databricks", "doris", "hive", "mysql", "spark", "starrocks"}
 )
 
+_HASH_DIALECTS = frozenset({"bigquery", "clickhouse", "doris", "mysql", "starrocks"})
+"""Where ``#`` begins a comment; elsewhere it is an operator, or begins a table's name."""
+
 _PIECES = r"""
-    (?P<line>--[^\r\n]*)
+    (?P<line>--[^\r\n]*{hash})
   | (?P<block>/\*)
   | (?P<dollar>\$(?P<tag>[^\W\d]\w*|)\$.*?\$(?P=tag)\$)
   | (?P<quoted>{string}|"(?:[^"]|"")*"|`[^`]*`)
 """
-_PLAIN = re.compile(_PIECES.format(string=r"'(?:[^']|'')*'"), re.VERBOSE | re.DOTALL)
-_ESCAPED = re.compile(_PIECES.format(string=r"'(?:[^'\\]|''|\\.)*'"), re.VERBOSE | re.DOTALL)
+_STRING, _ESCAPED_STRING = r"'(?:[^']|'')*'", r"'(?:[^'\\]|''|\\.)*'"
 _BLOCK_EDGE = re.compile(r"/\*|\*/")
 
 
@@ -49,7 +52,7 @@ def scan(text: str, dialect: str = "") -> Scan:
     comments: list[Comment] = []
     parts: list[str] = []
     done = 0
-    for start, end, kind in _pieces(text, _ESCAPED if dialect in _BACKSLASH_DIALECTS else _PLAIN):
+    for start, end, kind in _pieces(text, _pattern(dialect)):
         parts.append(text[done:start])
         if kind in ("line", "block"):
             comments.append(Comment(start, end, kind == "block"))
@@ -59,6 +62,13 @@ def scan(text: str, dialect: str = "") -> Scan:
         done = end
     parts.append(text[done:])
     return Scan(tuple(comments), "".join(parts))
+
+
+@lru_cache
+def _pattern(dialect: str) -> re.Pattern[str]:
+    string = _ESCAPED_STRING if dialect in _BACKSLASH_DIALECTS else _STRING
+    hash_comment = r"|\#[^\r\n]*" if dialect in _HASH_DIALECTS else ""
+    return re.compile(_PIECES.format(string=string, hash=hash_comment), re.VERBOSE | re.DOTALL)
 
 
 def _pieces(text: str, pattern: re.Pattern[str]) -> Iterator[tuple[int, int, str]]:
