@@ -24,6 +24,7 @@ class Column:
     """One column. ``type`` is the user's own text, empty where none was written.
 
     ``quoted``: the definition writes the name in quotes (`squill.quoting` says when that matters).
+    ``values``: those that an ENUM type or a CHECK allows, as they are stored; empty where any.
     """
 
     name: str
@@ -31,6 +32,7 @@ class Column:
     comment: str = ""
     primary_key: bool = False
     quoted: bool = False
+    values: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,6 +149,7 @@ def _column(data: Mapping[str, Any]) -> Column:
         comment=_text(data.get("comment", "")),
         primary_key=bool(data.get("primary_key", False)),
         quoted=bool(data.get("quoted", False)),
+        values=_texts(data.get("values", ())),
     )
 
 

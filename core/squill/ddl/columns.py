@@ -7,13 +7,14 @@ end of the column's line, neither of which sqlglot's tree keeps.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from sqlglot import Token, TokenType, exp
 
 from squill.ddl.fragments import nesting
 from squill.ddl.operations import with_primary_key
+from squill.ddl.values import checked_values, enum_values
 from squill.parsing import is_quoted, spelled, table_name
 from squill.schema import Column, ForeignKey
 
@@ -138,6 +139,7 @@ def table_body(
     nodes: Iterable[exp.Expr], elements: Iterable[Element], sql: str, dialect: str
 ) -> TableBody:
     """Columns with their primary keys marked, and keys, from schema elements of the tree."""
+    nodes = list(nodes)
     written = {element.tokens[0].text: element for element in reversed(list(elements))}
     columns: list[Column] = []
     primary_key: list[str] = []
@@ -150,7 +152,12 @@ def table_body(
             primary_key += _primary_key(node)
             foreign_keys += _foreign_keys(node)
     names = tuple(primary_key)
+    columns = _with_values(columns, checked_values(nodes))
     return TableBody(with_primary_key(tuple(columns), names), names, tuple(foreign_keys))
+
+
+def _with_values(columns: list[Column], checked: Mapping[str, tuple[str, ...]]) -> list[Column]:
+    return [replace(c, values=c.values or checked.get(c.name.casefold(), ())) for c in columns]
 
 
 def _column(node: exp.Expr, written: Mapping[str, Element], sql: str, dialect: str) -> Column:
@@ -162,12 +169,14 @@ def _column(node: exp.Expr, written: Mapping[str, Element], sql: str, dialect: s
         kind = node.args.get("kind")
         type_ = kind.sql(dialect=dialect) if isinstance(kind, exp.Expr) else ""
     constraints = [c.args.get("kind") for c in node.args.get("constraints") or ()]
+    values = enum_values(node.args.get("kind")) or checked_values(constraints).get(name.casefold())
     return Column(
         name=name,
         type=type_,
         comment=_inline_comment(constraints) or (element.comment if element else ""),
         primary_key=any(isinstance(c, exp.PrimaryKeyColumnConstraint) for c in constraints),
         quoted=is_quoted(node if isinstance(node, exp.Identifier) else node.this),
+        values=values or (),
     )
 
 
