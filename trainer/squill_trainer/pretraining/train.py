@@ -77,7 +77,7 @@ class Trainer:
             # A pause of the process is no training.
             self._spent += min(now - clock, 180.0)
             clock = now
-            if self._step % 10 == 0:
+            if self._step % 5 == 0 or self._step < 4:
                 self._report(loss=round(sum(losses) / len(losses), 4), rate=self._rate())
                 losses.clear()
             if now - saved > self._options.checkpoint_seconds:
