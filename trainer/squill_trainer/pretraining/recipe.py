@@ -30,8 +30,10 @@ def sources(data: Path, more: list[Path]) -> list[Source]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--start", type=Path, required=True, help="the model's folder to start from")
-    parser.add_argument("--run", type=Path, required=True, help="log, checkpoint and result go here")
+    parser.add_argument(
+        "--start", type=Path, required=True, help="the folder of the model to start from"
+    )
+    parser.add_argument("--run", type=Path, required=True, help="log, checkpoint, result")
     parser.add_argument("--data", type=Path, required=True, help="the folder of the data sets")
     parser.add_argument("--more", type=Path, nargs="*", default=[], help="more files of pairs")
     parser.add_argument("--minutes", type=float, default=90, help="length of this leg")

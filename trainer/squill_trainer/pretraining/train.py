@@ -106,7 +106,7 @@ class Trainer:
             logits = self._network(batch)
         losses = functional.cross_entropy(logits.float(), batch.labels, reduction="none")
         loss = (losses * batch.weights).sum() / batch.weights.sum()
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()
         torch.nn.utils.clip_grad_norm_(self._parameters, 1.0)
         self._optimizer.step()
         self._optimizer.zero_grad(set_to_none=True)
@@ -117,7 +117,8 @@ class Trainer:
     def _precision(self) -> AbstractContextManager[Any]:
         """bfloat16 where the processor multiplies it quickly, else float32."""
         if self._device.type == "cuda" or torch.cpu._is_avx512_bf16_supported():
-            return torch.autocast(self._device.type, torch.bfloat16)
+            cast: AbstractContextManager[Any] = torch.autocast(self._device.type, torch.bfloat16)
+            return cast
         return nullcontext()
 
     def _rate(self) -> float:
@@ -171,4 +172,3 @@ class Trainer:
         self._optimizer.load_state_dict(state["optimizer"])
         self._pass, self._read, self._step, self._tokens, self._spent = state["position"]
         self._report(resumed=1.0)
-

@@ -29,7 +29,7 @@ _TYPES = (
         "num",
         re.compile(
             r"\A(?:unsigned\s+)?(?:(?:tiny|small|medium|big|long|u)?int|integer|(?:small|big)?serial"
-            r"|u?int\d|num|dec|float|double|real|(?:small)?money|byte|short|long\b|fixed|year)",
+            r"|u?int\d|num|dec|float|double|real|(?:small)?money|byte\b|short|long\b|fixed|year)",
             re.IGNORECASE,
         ),
     ),

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 
 import sqlglot
 from sqlglot import exp
-from sqlglot.dialects.sqlite import SQLite
 from sqlglot.errors import SqlglotError
+from sqlglot.generators.sqlite import SQLiteGenerator
 
 from squill.errors import SchemaError
 from squill.prompt.lines.rendering import DIALECT, references
@@ -40,13 +40,13 @@ def to_target(sql: str, schema: Schema, *, read: str, spelled: Schema | None = N
         tree = sqlglot.parse_one(sql, dialect=read)
     except (SqlglotError, RecursionError, ValueError) as error:
         raise SchemaError(f"The statement does not parse: {error}") from error
-    if not isinstance(tree, exp.Query):
+    if not isinstance(tree, exp.Query) or not tree.selects:
         raise SchemaError("Only queries can be written in this form.")
     _Spelling(tree, schema, spelled or schema).apply()
     return generate(tree)
 
 
-class _Generator(SQLite.Generator):
+class _Generator(SQLiteGenerator):
     """Writes negations as people do: ``IS NOT NULL``, ``NOT IN``, ``NOT LIKE``."""
 
     def not_sql(self, expression: exp.Not) -> str:
@@ -94,8 +94,7 @@ class _Spelling:
         self._tree = tree
         self._schema = schema
         self._spelled = {
-            id(table): written
-            for table, written in zip(schema.tables, spelled.tables, strict=True)
+            id(table): written for table, written in zip(schema.tables, spelled.tables, strict=True)
         }
         self._derived = {cte.alias.lower() for cte in tree.find_all(exp.CTE)}
         self._selects: dict[int, _Select] = {}
@@ -170,10 +169,12 @@ class _Spelling:
             return
         written = output.copy()
         alone = isinstance(node.parent, exp.Group | exp.Ordered)
-        node.replace(exp.paren(written) if isinstance(written, exp.Binary) and not alone else written)
+        node.replace(
+            exp.paren(written) if isinstance(written, exp.Binary) and not alone else written
+        )
 
     def _resolve(self, column: exp.Column) -> tuple[_Select | None, _Source | None]:
-        """The SELECT and the source that a column belongs to; Nones for a set operation's output."""
+        """The SELECT and the source that a column belongs to; None for a set operation's output."""
         start = column.find_ancestor(exp.Select, exp.SetOperation)
         if not isinstance(start, exp.Select):
             return None, None
@@ -210,7 +211,7 @@ class _Spelling:
             outer = outer.parent
         for key, source in select.sources.items():
             if source.table is None:
-                source.name = key if key else ""
+                source.name = key or ""
                 taken.add(source.name)
                 continue
             own = self._spelled[id(source.table)].name
@@ -282,5 +283,3 @@ class _Spelling:
         for item in list(select.node.expressions):
             if isinstance(item, exp.Alias):
                 item.replace(item.this)
-
-
