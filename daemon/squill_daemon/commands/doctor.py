@@ -9,6 +9,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from squill.terminal_text import for_drawing
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -34,7 +36,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if options.json:
         print(json.dumps(to_json(findings), indent=2, ensure_ascii=False))
     else:
-        print(to_text(findings, colour=_in_colour()))
+        print(to_text(findings, colour=_in_colour()), file=for_drawing(sys.stdout))
     return SOUND if is_ok(findings) else FAILED
 
 

@@ -6,6 +6,8 @@ import itertools
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
+from squill.terminal_text import visible
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
@@ -46,9 +48,9 @@ def _lines(findings: Findings, *, colour: bool) -> Iterator[str]:
         yield group
         for _, finding in members:
             mark = _mark(finding.status, colour=colour)
-            detail, *more = finding.detail.splitlines() or [""]
+            detail, *more = visible(finding.detail).splitlines() or [""]
             yield f"  {mark}  {finding.name:{width}}  {detail}".rstrip()
-            for line in (*more, *([finding.remedy] if finding.remedy else [])):
+            for line in (*more, *([visible(finding.remedy)] if finding.remedy else [])):
                 yield f"        {'':{width}}  {line}"
     yield _counts(findings)
 
