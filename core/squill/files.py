@@ -8,7 +8,6 @@ import re
 import secrets
 import shutil
 import stat
-import time
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
@@ -99,13 +98,13 @@ def replacing(path: Path) -> Iterator[Path]:
     through. Where ``path`` exists its mode is kept. On an error the file is removed and ``path``
     stays as it was. The last writer of several wins.
     """
-    _remove_leftovers(path)
     end = ".safetensors" if path.suffix == ".safetensors" else ".new"  # mlx insists on its own
     aside = path.with_name(f".{path.name}.{secrets.token_hex(8)}{end}")
     descriptor = os.open(
         aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o666
     )
     try:
+        _remove_leftovers(path, os.fstat(descriptor).st_mtime)
         with suppress(FileNotFoundError):
             os.fchmod(descriptor, stat.S_IMODE(path.stat().st_mode))
         yield aside
@@ -117,13 +116,16 @@ def replacing(path: Path) -> Iterator[Path]:
     sync_directory(path.parent)
 
 
-def _remove_leftovers(path: Path) -> None:
-    """What a killed writer left beside ``path``, once it is too old to be another's at work."""
+def _remove_leftovers(path: Path, now: float) -> None:
+    """What a killed writer left beside ``path``, once it is too old to be another's at work.
+
+    ``now`` is the file system's time, in seconds.
+    """
     left = re.compile(rf"\.{re.escape(path.name)}\.[0-9a-f]{{16}}\.(?:new|safetensors)")
     for found in path.parent.iterdir():
         if left.fullmatch(found.name):
             with suppress(OSError):
-                if time.time() - found.lstat().st_mtime > _LEFT_SECONDS:
+                if now - found.lstat().st_mtime > _LEFT_SECONDS:
                     found.unlink()
 
 
