@@ -8,6 +8,7 @@ takes the first global definition of a symbol, so a library that is loaded with 
 from __future__ import annotations
 
 import ctypes
+import errno
 import hashlib
 import logging
 import os
@@ -60,8 +61,8 @@ def load_blas() -> str:
         return name
     if choice != REFERENCE:
         log.warning(
-            "no fast BLAS was found: answers take about 15 times longer. "
-            "Install a C compiler (cc) or libopenblas0, then run `squill daemon restart`."
+            "no fast BLAS is in use: answers take about 15 times longer. "
+            "`squill doctor` says why, and what to do."
         )
     return REFERENCE
 
@@ -156,11 +157,17 @@ def _compiled_shim() -> Path | None:
         return _compile(compiler, folder, target)
     except subprocess.CalledProcessError as error:
         said = error.stderr.decode(errors="replace").strip().splitlines() or [str(error)]
-        log.info("the BLAS shim could not be compiled: %s", said[-1])
+        full = os.strerror(errno.ENOSPC)
+        log.info("the BLAS shim could not be compiled: %s", _first_with(full, said) or said[-1])
         return None
     except (OSError, SocketPathError, subprocess.SubprocessError) as error:
         log.info("the BLAS shim could not be compiled: %s", error)
         return None
+
+
+def _first_with(words: str, lines: list[str]) -> str:
+    """A compiler's last line says only that it failed."""
+    return next((line for line in lines if words in line), "")
 
 
 def _compile(compiler: str, folder: Path, target: Path) -> Path:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import re
@@ -30,10 +31,23 @@ def explained(what: str, kind: type[SquillError] = SquillError) -> Iterator[None
         yield
     except OSError as error:
         reason = error.strerror or type(error).__name__
-        raise kind(
-            f"{what} failed ({reason}). "
-            "See that the disk has room and the folder is yours to write, then try again."
-        ) from error
+        raise kind(f"{what} failed ({reason}). {remedy(error)}") from error
+
+
+def is_full(error: OSError) -> bool:
+    """Whether the disk, or the user's share of it, has no room."""
+    return error.errno in (errno.ENOSPC, errno.EDQUOT)
+
+
+def remedy(error: OSError) -> str:
+    """What to do about an error of the file system, in one sentence."""
+    if is_full(error):
+        return "The disk is full: make room on it, then try again."
+    if error.errno == errno.EROFS:
+        return "Its file system is mounted read-only: choose another folder, or mount it writable."
+    if error.errno in (errno.EACCES, errno.EPERM):
+        return "See that the folder is yours to write, then try again."
+    return "See that the disk has room and the folder is yours to write, then try again."
 
 
 @contextmanager

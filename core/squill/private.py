@@ -7,6 +7,7 @@ import stat
 from typing import TYPE_CHECKING
 
 from squill.errors import SocketPathError
+from squill.files import is_full, remedy
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -24,9 +25,10 @@ def make_private_directory(path: Path, variable: str = "SQUILL_RUNTIME_DIR") -> 
         path.parent.mkdir(parents=True, exist_ok=True)
         path.mkdir(mode=0o700, exist_ok=True)
     except OSError as error:
+        advice = f"Set {variable} to a directory of your own."
         raise SocketPathError(
-            f"The directory {path} cannot be created ({error.strerror}). "
-            f"Set {variable} to a directory of your own."
+            f"The directory {path} can't be created ({error.strerror}). "
+            f"{remedy(error) if is_full(error) else advice}"
         ) from error
     return check_private_directory(path, variable)
 

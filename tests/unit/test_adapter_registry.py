@@ -381,7 +381,7 @@ def test_a_full_disk_at_any_step_is_named_and_leaves_nothing(
 
     with monkeypatch.context() as patched:
         patched.setattr(module, name, fail)
-        with pytest.raises(AdapterError, match=r"No space left on device.*the disk has room"):
+        with pytest.raises(AdapterError, match=r"No space left on device.*The disk is full"):
             publish(registry, source)
     assert leftovers(registry) == []
     for card in registry.cards():  # what is there is whole

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from typing import TYPE_CHECKING
 
 import pytest
 
-from squill.errors import SquillError
-from squill.files import replace_file, replacing
+from squill.blas import REFERENCE
+from squill.errors import SocketPathError, SquillError
+from squill.files import explained, replace_file, replacing
 from squill.pairs import keep
 from squill.pairs.files import ACCEPTED_FILE
+from squill.private import make_private_directory
 from squill.trust import trust
+from squill_daemon.doctor.device import _blas
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -125,3 +129,49 @@ def test_a_link_that_stays_inside_is_followed(untrusted: Path) -> None:
     (untrusted / ".squill").symlink_to(untrusted / "notes")
     keep(untrusted, "how many", "SELECT 1", "sqlite")
     assert "accepted.jsonl" in names(untrusted / "notes")
+
+
+@pytest.mark.parametrize(
+    ("number", "says", "not_says"),
+    [
+        (errno.ENOSPC, "The disk is full: make room", "yours to write"),
+        (errno.EDQUOT, "The disk is full: make room", "yours to write"),
+        (errno.EROFS, "mounted read-only", "make room"),
+        (errno.EACCES, "yours to write", "room"),
+        (errno.EIO, "the disk has room and the folder is yours", "full"),
+    ],
+)
+def test_an_error_of_the_file_system_names_its_own_remedy(
+    number: int, says: str, not_says: str
+) -> None:
+    with pytest.raises(SquillError) as caught, explained("Writing it"):
+        raise OSError(number, os.strerror(number))
+    assert says in caught.value.message
+    assert not_says not in caught.value.message
+
+
+@pytest.mark.parametrize(
+    ("number", "says", "not_says"),
+    [
+        (errno.ENOSPC, "The disk is full", "SQUILL_CACHE_DIR"),
+        (errno.EROFS, "Set SQUILL_CACHE_DIR", "SQUILL_RUNTIME_DIR"),
+    ],
+)
+def test_a_directory_that_cannot_be_made_names_its_own_variable(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int, says: str, not_says: str
+) -> None:
+    def mkdir(*_: object, **__: object) -> None:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr("pathlib.Path.mkdir", mkdir)
+    with pytest.raises(SocketPathError) as caught:
+        make_private_directory(tmp_path / "cache" / "tmp", "SQUILL_CACHE_DIR")
+    assert says in caught.value.message
+    assert not_says not in caught.value.message
+
+
+def test_doctor_takes_a_full_disk_for_no_missing_compiler(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("SQUILL_BLAS", raising=False)
+    note = "the BLAS shim could not be compiled: ld: final link failed: No space left on device"
+    [finding] = _blas({"blas": REFERENCE, "notes": [note], "shim_cached": False})
+    assert finding.remedy.startswith("Make room on the disk")

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from squill.errors import SquillError
-from squill.files import locked, replace_file
+from squill.files import locked, remedy, replace_file
 from squill.trust import is_inside, is_trusted
 
 if TYPE_CHECKING:
@@ -135,6 +135,5 @@ def _writing(path: Path) -> Iterator[None]:
     except OSError as error:
         reason = "it is a link" if error.errno == errno.ELOOP else error.strerror
         raise SquillError(
-            f"{path} cannot be written ({reason or type(error).__name__}). "
-            "See that the disk has room and the folder is yours to write, then try again."
+            f"{path} cannot be written ({reason or type(error).__name__}). {remedy(error)}"
         ) from error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import shutil
@@ -77,7 +78,7 @@ def _blas(report: Mapping[str, Any]) -> Iterator[Finding]:
     if report["blas"] == REFERENCE and choice != REFERENCE:
         why = f" ({report['notes'][0]})" if report["notes"] else ""
         detail = f"the reference BLAS: answers take about 15 times longer{why}"
-        yield warning("blas", detail, _blas_remedy(compiler))
+        yield warning("blas", detail, _blas_remedy(compiler, why))
         return
     origin = ""
     if "shim" in report["blas"]:
@@ -85,6 +86,8 @@ def _blas(report: Mapping[str, Any]) -> Iterator[Finding]:
     yield ok("blas", f"{report['blas']}{origin}; compiler: {compiler or 'none'}")
 
 
-def _blas_remedy(compiler: str | None) -> str:
+def _blas_remedy(compiler: str | None, why: str) -> str:
     first = "See that its cache folder can be written" if compiler else "Install a C compiler (cc)"
+    if os.strerror(errno.ENOSPC) in why:
+        return "Make room on the disk; then run `squill daemon restart`."
     return f"{first}, or install libopenblas0; then run `squill daemon restart`."

@@ -61,7 +61,9 @@ def _model(options: argparse.Namespace) -> str:
 
 def _prepare() -> None:
     # mx.compile loads libraries from TMPDIR: a shared /tmp would be a way in.
-    os.environ["TMPDIR"] = str(make_private_directory(runtime_paths().temporary))
+    os.environ["TMPDIR"] = str(
+        make_private_directory(runtime_paths().temporary, "SQUILL_CACHE_DIR")
+    )
     from squill.blas import load_blas
 
     load_blas()  # before anything imports MLX

@@ -143,7 +143,9 @@ def _learn(options: argparse.Namespace, workspace: Path) -> Outcome:
     if trusted is None and not options.background:
         _take_as_own(workspace, settings)
     # mx.compile loads libraries from TMPDIR: a shared /tmp would be a way in.
-    os.environ["TMPDIR"] = str(make_private_directory(runtime_paths().temporary))
+    os.environ["TMPDIR"] = str(
+        make_private_directory(runtime_paths().temporary, "SQUILL_CACHE_DIR")
+    )
     from squill.blas import load_blas
 
     load_blas()  # before anything imports MLX

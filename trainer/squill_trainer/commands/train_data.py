@@ -101,7 +101,9 @@ def _train(options: argparse.Namespace) -> None:
     _check(options)
     settings = load_settings(Path.cwd(), lambda text: print(text, file=sys.stderr))
     # mx.compile loads libraries from TMPDIR: a shared /tmp would be a way in.
-    os.environ["TMPDIR"] = str(make_private_directory(runtime_paths().temporary))
+    os.environ["TMPDIR"] = str(
+        make_private_directory(runtime_paths().temporary, "SQUILL_CACHE_DIR")
+    )
     from squill.blas import load_blas
 
     load_blas()  # before anything imports MLX
