@@ -45,6 +45,12 @@ SETTINGS = {
     "workbench.tips.enabled": False,
 }
 
+RESTRICTED = {
+    "security.workspace.trust.enabled": True,
+    "security.workspace.trust.startupPrompt": "never",
+    "security.workspace.trust.emptyWindow": False,
+}
+
 _MARK = "SQUILL_TEST_RUN"
 _LISTENS = re.compile(rb"HTTP server listening on (http://\S+?)/?\s*$", re.MULTILINE)
 
@@ -61,12 +67,14 @@ def missing() -> str:
 class Profile:
     """Folders of one run, and the processes that carry its mark in their environment.
 
-    ``variables`` are set for all of them, beside a home of their own.
+    ``variables`` are set for all of them, beside a home of their own. ``restricted``: a window's
+    workspace isn't trusted until somebody says so in it.
     """
 
     folder: Path
     variables: dict[str, str] = field(default_factory=dict)
     with_server: bool = True
+    restricted: bool = False
     mark: str = field(default_factory=lambda: uuid.uuid4().hex)
 
     @property
@@ -102,7 +110,7 @@ class Profile:
         """Write the user's settings, and have the login shell put `squill` on PATH or not."""
         for path in (self.user_data / "User", self.extensions, self.home):
             path.mkdir(parents=True)
-        text = json.dumps(SETTINGS)
+        text = json.dumps(SETTINGS | (RESTRICTED if self.restricted else {}))
         (self.user_data / "User" / "settings.json").write_text(text, encoding="utf-8")
         keys = [{"key": "ctrl+alt+l", "command": "editor.action.inlineSuggest.acceptNextLine"}]
         (self.user_data / "User" / "keybindings.json").write_text(json.dumps(keys))
@@ -165,7 +173,8 @@ def running(profile: Profile) -> Iterator[str]:
     command = [
         *profile.arguments(),
         *("--bind-addr", "127.0.0.1:0", "--auth", "none"),
-        *("--disable-telemetry", "--disable-update-check", "--disable-workspace-trust"),
+        *("--disable-telemetry", "--disable-update-check"),
+        *(() if profile.restricted else ("--disable-workspace-trust",)),
         "--disable-getting-started-override",
     ]
     process = subprocess.Popen(

@@ -45,7 +45,11 @@ def new_window(
     """Opens a window over a folder with these files, in a fresh profile with the extension."""
 
     def open_window(
-        files: dict[str, str], *, with_server: bool = True, **variables: str
+        files: dict[str, str],
+        *,
+        with_server: bool = True,
+        restricted: bool = False,
+        **variables: str,
     ) -> AbstractContextManager[Workbench]:
         # Short: the daemon's socket lies below it.
         place = tmp_path_factory.mktemp("vs")
@@ -55,7 +59,7 @@ def new_window(
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             (folder / name).write_text(text, encoding="utf-8")
         variables |= {"SQUILL_CACHE_DIR": str(kernels)}
-        profile = Profile(place / "p", variables, with_server=with_server)
+        profile = Profile(place / "p", variables, with_server=with_server, restricted=restricted)
         profile.prepare()
         profile.install(vsix)
         return opened(profile, folder)
