@@ -8,7 +8,7 @@ statement stands there. All offsets are in characters.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -84,7 +84,25 @@ class CommentReader:
         return len(self.seen.code) - len(self.seen.code.lstrip())
 
     def blocks(self) -> Iterator[CommentBlock]:
-        """In order."""
+        """In order. An explanation that Squill wrote below a comment is a part of it."""
+        last = None
+        for block in self._blocks():
+            if last is not None and self._explains(last, block):
+                last = replace(last, end=block.end)
+                continue
+            if last is not None:
+                yield last
+            last = block
+        if last is not None:
+            yield last
+
+    def _explains(self, above: CommentBlock, block: CommentBlock) -> bool:
+        """Whether a block is only Squill's explanation, not far below another one."""
+        between = self._text[above.end : block.start]
+        near = not between.strip() and between.count("\n") - 1 <= FARTHEST
+        return near and bool(block.lines) and all(is_explanation(line) for _, line in block.lines)
+
+    def _blocks(self) -> Iterator[CommentBlock]:
         text, group = self._text, list[tuple[int, int, str]]()
         for comment in self.seen.comments:
             first, last = line_start(text, comment.start), line_end(text, comment.end)

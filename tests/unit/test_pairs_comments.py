@@ -125,6 +125,18 @@ def test_an_explanation_that_squill_wrote_is_no_part_of_the_question() -> None:
     assert list(asked_statements(text.partition("\n")[2])) == []
 
 
+@pytest.mark.parametrize("gap", ["\n", "\n\n", "\n \n\n"])
+def test_an_explanation_does_not_part_a_question_from_its_statement(gap: str) -> None:
+    explanation = "-- : The name of people\n-- : where town is '--'.\n"
+    [asked] = asked_statements(f"-- who lives there{gap}{explanation}\nSELECT name FROM people;")
+    assert (asked.question, asked.sql) == ("who lives there", "SELECT name FROM people")
+
+
+def test_an_explanation_brings_a_far_comment_no_nearer() -> None:
+    text = "-- who lives there\n\n\n\n-- : The name of people.\nSELECT name FROM people;"
+    assert list(asked_statements(text)) == []
+
+
 DIALECTS = ("sqlite", "mysql", "postgres", "tsql", "bigquery", "snowflake", "duckdb", "oracle", "")
 ABOVE = (
     "SELECT 2;",
