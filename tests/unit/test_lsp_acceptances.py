@@ -34,6 +34,9 @@ class Document:
         self.acceptances.edited(URI, self.text, after)
         self.text = after
 
+    def save(self) -> None:
+        self.acceptances.saved(URI, self.text)
+
     @property
     def sql(self) -> str:
         [standing] = self.acceptances.standing(URI, self.text)
@@ -89,7 +92,7 @@ def test_what_replaces_it_is_what_stands() -> None:
 
 def test_what_is_typed_where_it_was_deleted_is_what_stands() -> None:
     document = Document()
-    document.acceptances.saved(URI)
+    document.save()
     document.edit(f"{SQL};", "")
     assert document.sql == ""
     document.edit(f"-- {QUESTION}\n", f"-- {QUESTION}\nSELECT id FROM clients;")
@@ -98,7 +101,7 @@ def test_what_is_typed_where_it_was_deleted_is_what_stands() -> None:
 
 def test_a_deleted_statement_is_none_and_says_whether_its_question_is_left() -> None:
     document = Document()
-    document.acceptances.saved(URI)
+    document.save()
     document.edit(f"{SQL};\n", "")
     [standing] = document.acceptances.standing(URI, document.text)
     assert (standing.sql, standing.asks) == ("", True)
@@ -155,7 +158,7 @@ def test_a_closed_document_is_followed_no_more() -> None:
 
 def test_what_is_typed_into_a_cleared_document_is_none_of_it() -> None:
     document = Document()
-    document.acceptances.saved(URI)
+    document.save()
     document.edit(document.text, "")
     document.edit("", "SELECT town FROM clients;\n")
     assert document.acceptances.standing(URI, document.text) == []
@@ -163,7 +166,7 @@ def test_what_is_typed_into_a_cleared_document_is_none_of_it() -> None:
 
 def test_a_cleared_document_line_by_line_gives_the_next_statement_to_nobody() -> None:
     document = Document()
-    document.acceptances.saved(URI)
+    document.save()
     for part in (f"{SQL};\n", f"-- {QUESTION}\n", HEAD, "\nSELECT 1;\n"):
         document.edit(part, "")
     document.edit("", "SELECT town FROM clients;\n")
@@ -172,7 +175,7 @@ def test_a_cleared_document_line_by_line_gives_the_next_statement_to_nobody() ->
 
 def test_another_question_in_its_place_has_nothing_of_it() -> None:
     document = Document()
-    document.acceptances.saved(URI)
+    document.save()
     document.edit(f"{SQL};", "")
     document.edit(QUESTION, "which towns are there")
     document.edit("there\n", "there\nSELECT town FROM clients;")
@@ -181,7 +184,7 @@ def test_another_question_in_its_place_has_nothing_of_it() -> None:
 
 def test_a_file_replaced_on_disk_ends_it() -> None:
     document = Document()
-    document.acceptances.saved(URI)
+    document.save()
     document.edit(document.text, f"-- {QUESTION}\nSELECT id FROM clients;\n")
     assert document.acceptances.standing(URI, document.text) == []
 
@@ -211,12 +214,131 @@ def test_what_was_undone_before_it_was_saved_was_never_accepted() -> None:
     assert document.sql == ""
 
 
+def test_a_saving_without_what_was_undone_accepts_nothing() -> None:
+    document = Document()
+    document.edit(f"{SQL};", "")
+    document.save()
+    document.edit(f"-- {QUESTION}\n", f"-- {QUESTION}\nSELECT id FROM clients")
+    assert document.sql == ""
+
+
 def test_redo_brings_back_what_was_undone() -> None:
     document = Document()
     document.edit(f"{SQL};", "")
     document.edit(f"-- {QUESTION}\n", f"-- {QUESTION}\n{SQL};")
     document.edit("'G'", "'A'")
     assert document.sql == SQL.replace("'G'", "'A'")
+
+
+@pytest.mark.parametrize("around", ["-- {}", "/* {} */"])
+def test_a_statement_that_is_commented_out_is_not_taken_back(around: str) -> None:
+    document = Document()
+    document.save()
+    document.edit(SQL, around.format(SQL))
+    [standing] = document.acceptances.standing(URI, document.text)
+    assert (standing.sql, standing.asks) == ("", False)
+
+
+def test_a_question_that_is_a_part_of_another_is_not_left() -> None:
+    document = Document(TEXT.replace("SELECT 1;", f"-- {QUESTION} and in which towns\nSELECT 1;"))
+    document.save()
+    document.edit(f"{SQL};\n", "")
+    document.edit(f"-- {QUESTION}\n\n", "\n")
+    [standing] = document.acceptances.standing(URI, document.text)
+    assert (standing.sql, standing.asks) == ("", False)
+
+
+@pytest.mark.parametrize("other", ["SELECT 5", "WITH a AS (SELECT 1 AS b) SELECT b FROM a"])
+def test_another_statement_below_the_same_words_has_nothing_of_it(other: str) -> None:
+    document = Document(f"{TEXT}\n-- {QUESTION}\n{other};\n")
+    document.save()
+    document.edit(f"{SQL};", "")
+    document.edit(f"-- {QUESTION}\n", "")
+    assert document.sql == ""
+
+
+def test_the_next_statement_that_moves_up_to_its_question_has_nothing_of_it() -> None:
+    document = Document(
+        f"{HEAD}-- {QUESTION}\n{SQL};\nWITH a AS (SELECT 1 AS b) SELECT b FROM a;\n"
+    )
+    document.save()
+    document.edit(f"{SQL};\n", "")
+    [standing] = document.acceptances.standing(URI, document.text)
+    assert (standing.sql, standing.asks) == ("", False)
+
+
+def test_without_its_question_only_a_correction_is_followed() -> None:
+    document = Document()
+    document.save()
+    document.edit(f"-- {QUESTION}\n", "")
+    document.edit("COUNT(*)", "COUNT(id)")
+    assert document.sql == SQL.replace("*", "id")
+    document.edit(SQL.replace("*", "id"), "SELECT town FROM clients")
+    assert document.sql == ""
+
+
+def test_another_statement_below_another_question_has_nothing_of_it() -> None:
+    document = Document()
+    document.save()
+    document.edit(QUESTION, "which towns are there")
+    document.edit(SQL, "SELECT town FROM clients")
+    assert document.sql == ""
+
+
+def test_a_statement_typed_between_it_and_its_question_leaves_it() -> None:
+    document = Document()
+    document.save()
+    document.edit(SQL, f"SELECT id FROM clients;\n{SQL}")
+    assert document.sql == SQL
+
+
+def test_undo_takes_back_what_was_accepted_with_its_alternatives() -> None:
+    others = "-- SELECT id\n-- FROM clients;\n-- SELECT town FROM clients;"
+    document = Document(TEXT.replace(f"{SQL};", f"{SQL};\n{others}"))
+    document.save()
+    document.edit(f"{SQL};\n{others}", "")
+    [standing] = document.acceptances.standing(URI, document.text)
+    assert (standing.sql, standing.asks) == ("", True)
+    document.edit(f"-- {QUESTION}\n", f"-- {QUESTION}\nSELECT id\nFROM clients;")
+    assert document.sql == "SELECT id\nFROM clients"
+
+
+def test_a_statement_cut_and_pasted_with_its_question_is_followed_again() -> None:
+    document = Document()
+    block = f"-- {QUESTION}\n{SQL};\n"
+    document.edit(block, "")
+    assert document.acceptances.standing(URI, document.text) == []
+    document.edit("SELECT 1;\n", f"SELECT 1;\n\n{block}")
+    assert document.sql == SQL
+    document.edit("'G'", "'A'")
+    assert document.sql == SQL.replace("'G'", "'A'")
+
+
+def test_a_statement_cut_and_pasted_below_an_empty_line_is_its_own() -> None:
+    document = Document()
+    document.save()
+    document.edit(f"{SQL};\n", "")
+    document.edit(f"-- {QUESTION}\n", f"-- {QUESTION}\n\n{SQL};\n")
+    assert document.sql == SQL
+
+
+def test_a_question_left_alone_takes_nothing_back_that_is_answered_elsewhere() -> None:
+    document = Document()
+    document.save()
+    document.edit(f"{SQL};", "")
+    document.edit("SELECT 1;\n", f"SELECT 1;\n\n-- {QUESTION}\n{SQL};\n")
+    [standing] = document.acceptances.standing(URI, document.text)
+    assert (standing.sql, standing.asks) == ("", False)
+
+
+def test_a_copy_that_is_followed_already_is_not_followed_twice() -> None:
+    document = Document()
+    block = f"-- {QUESTION}\n{SQL};\n"
+    document.edit(block, "")
+    document.edit("SELECT 1;\n", f"SELECT 1;\n\n{block}")
+    near = document.text.index(SQL)
+    document.acceptances.accept(URI, document.text, "sqlite", near, QUESTION, SQL)
+    assert len(document.acceptances.standing(URI, document.text)) == 1
 
 
 @pytest.mark.parametrize(
@@ -300,8 +422,7 @@ class AcceptanceModel(RuleBasedStateMachine):
 
     @rule()
     def save(self) -> None:
-        standings = self.acceptances.standing(URI, self.text)
-        self.acceptances.saved(URI)
+        standings = self.acceptances.saved(URI, self.text)
         asked = {(a.question, a.sql) for a in asked_statements(self.text, "sqlite")}
         for standing in standings:
             if not standing.sql:

@@ -55,8 +55,7 @@ def keep_accepted(ls: SquillServer, uri: str) -> None:
         return
     buffer = ls.buffer(document)
     if folder := ls.folder_of(buffer):
-        standings = ls.acceptances.standing(uri, buffer.text)
-        ls.acceptances.saved(uri)
+        standings = ls.acceptances.saved(uri, buffer.text)
         ls.spawn(_settle(ls, Path(folder), buffer, standings), must_end=True)
 
 
