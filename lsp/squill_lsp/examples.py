@@ -38,6 +38,8 @@ class ExamplePairs:
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="pairs")
         self._stores: dict[Path, tuple[Settings, bool, PairStore]] = {}
         self._written: dict[Acceptance, tuple[str, str, bytes]] = {}
+        self.in_order = asyncio.Lock()
+        """Held while the pairs of one saving are settled, so that a later one has the last word."""
 
     async def keep(self, workspace: Path, question: str, sql: str, schema: Schema) -> str:
         """Keep a pair; gives the reason for which it cannot be used yet, empty for none.
@@ -146,7 +148,7 @@ class ExamplePairs:
         if not bound.valid or not isinstance(bound.tree, exp.Query):
             # What was kept of it stays as it was; a later save may find it finished.
             return _unfit(bound)
-        reason, line = self._keep(
+        reason, kept = self._keep(
             workspace,
             standing.question,
             standing.sql,
@@ -154,7 +156,11 @@ class ExamplePairs:
             edited=standing.edited,
             in_place_of=line,
         )
-        self._written[standing.acceptance] = (standing.question, standing.sql, line)
+        before = (normal_question(question), sql)
+        if line and kept == line and before != (normal_question(standing.question), standing.sql):
+            withdraw(workspace, line)  # the new pair is there already, from elsewhere
+            kept = b""
+        self._written[standing.acceptance] = (standing.question, standing.sql, kept)
         return reason
 
     def _forget(self, workspace: Path, question: str) -> int:

@@ -62,14 +62,15 @@ def keep_accepted(ls: SquillServer, uri: str) -> None:
 async def _settle(
     ls: SquillServer, folder: Path, buffer: Buffer, standings: list[Standing]
 ) -> None:
-    schema = await ls.suggester.schema(buffer)
-    for standing in standings:
-        try:
-            reason = await ls.examples.settle(folder, standing, schema)
-        except SquillError as error:
-            reason = error.message
-        if reason:
-            ls.status.update(message=f"Not learned from {standing.question!r}: {reason}")
+    async with ls.examples.in_order:
+        schema = await ls.suggester.schema(buffer)
+        for standing in standings:
+            try:
+                reason = await ls.examples.settle(folder, standing, schema)
+            except SquillError as error:
+                reason = error.message
+            if reason:
+                ls.status.update(message=f"Not learned from {standing.question!r}: {reason}")
     await ls.watch_pairs()
 
 
