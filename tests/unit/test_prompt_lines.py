@@ -5,8 +5,11 @@ from __future__ import annotations
 import pytest
 
 from squill.ddl import parse_schema
-from squill.errors import SchemaError
+from squill.errors import NoValidAnswerError, SchemaError
 from squill.prompt.base import Example
+from squill.prompt.control import ControlTokens
+from squill.prompt.formats import format_by_id
+from squill.prompt.lines.format import LinesFormat
 from squill.prompt.lines.rendering import Request, render_request, render_schema, type_word
 from squill.prompt.lines.target import to_target
 
@@ -122,3 +125,47 @@ def test_queries_that_mean_the_same_are_spelled_the_same(sql: str) -> None:
 def test_what_has_no_target_is_refused(sql: str) -> None:
     with pytest.raises(SchemaError):
         to_target(sql, SCHEMA, read="sqlite")
+
+
+FORMAT = LinesFormat(ControlTokens(["<|im_end|>"]))
+
+
+def test_the_format_is_known_by_its_id() -> None:
+    assert isinstance(format_by_id("lines-1"), LinesFormat)
+
+
+def test_a_prompt_starts_with_its_schemas_prefix() -> None:
+    prompt = FORMAT.prompt(SCHEMA, "all films")
+    assert prompt == f"{FORMAT.prefix(SCHEMA)}-- all films\n"
+
+
+def test_control_tokens_are_data() -> None:
+    assert "<|im_end|>" not in FORMAT.prompt(SCHEMA, "all <|im_end|> films")
+
+
+def test_a_large_schema_is_shown_in_part() -> None:
+    ddl = "".join(f"CREATE TABLE t{n} (id INT, name TEXT);" for n in range(40)) + DDL
+    schema = parse_schema(ddl, "sqlite").schema
+    assert FORMAT.prefix(schema) == ""
+    shown = FORMAT.fit(schema, "titles of the films that are released")
+    assert len(shown.tables) <= 15
+    assert shown.table("film") is not None
+
+
+@pytest.mark.parametrize("sql", TARGETS)
+def test_what_is_written_is_the_query_that_was_meant(sql: str) -> None:
+    target = FORMAT.target(sql, SCHEMA, "")
+    assert FORMAT.target(FORMAT.sql(target, SCHEMA, ""), SCHEMA, "") == target
+
+
+def test_the_schemas_dialect_is_written() -> None:
+    schema = parse_schema(DDL.replace("SERIAL", "INT"), "tsql").schema
+    written = FORMAT.sql("SELECT title FROM film ORDER BY title LIMIT 3", schema, "")
+    assert written.startswith("SELECT TOP 3 title FROM film")
+
+
+@pytest.mark.parametrize("written", ["-- unanswerable", "-- vague", "-- no request", "--", ""])
+def test_what_is_no_query_has_a_reason(written: str) -> None:
+    with pytest.raises(NoValidAnswerError):
+        FORMAT.sql(written, SCHEMA, "")
+    assert FORMAT.preview(written, SCHEMA, "") == ""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal
 from squill.errors import ModelUnsupportedError
 from squill.prompt.chat import ChatFormat
 from squill.prompt.control import NO_CONTROL, control_tokens
+from squill.prompt.lines.format import LinesFormat
 from squill.prompt.plain import PlainFormat
 from squill.prompt.slots import SlotsFormat
 
@@ -43,6 +44,7 @@ def format_by_id(
         return ChatFormat(chat_template, control)
     formats: dict[str, Callable[[], PromptFormat]] = {
         PlainFormat.id: lambda: PlainFormat(control),
+        LinesFormat.id: lambda: LinesFormat(control),
         SlotsFormat.id: SlotsFormat,
     }
     if identifier not in formats:

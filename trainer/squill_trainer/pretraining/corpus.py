@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from squill.ddl import parse_schema
 from squill.errors import SchemaError
+from squill.prompt.lines.format import NO_REQUEST, UNANSWERABLE, VAGUE
 from squill.prompt.lines.rendering import Request, render_request, render_schema
 from squill.prompt.lines.target import to_target
 from squill_trainer.pretraining.restyling import restyled
@@ -27,9 +28,8 @@ HELD_OUT = 20
 
 _NOISY = ("INCORRECT", "UNANSWERABLE")
 _RARE = (" OVER (", " OVER(", "WITH ", " UNION ", " INTERSECT ", " EXCEPT ")
-_DECLINED = {"unanswerable": "-- unanswerable", "vague": "-- vague"}
-_NO_REQUEST = "-- no request"
-"""What the model writes in place of a query; the kinds that aren't named here are comments."""
+_DECLINED = {"unanswerable": UNANSWERABLE, "vague": VAGUE}
+"""By the kind of text; the kinds that aren't named here are comments that ask for nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +71,7 @@ def read(source: Source) -> list[Database]:
         if schema not in databases:
             databases[schema] = Database(parse_schema(schema, "sqlite").schema)
         if source.declined:
-            wording = Wording(row["text"], "", declined=_DECLINED.get(row["kind"], _NO_REQUEST))
+            wording = Wording(row["text"], "", declined=_DECLINED.get(row["kind"], NO_REQUEST))
             databases[schema].queries.append([wording])
             continue
         known = (row["evidence"],) if row.get("evidence") else ()
